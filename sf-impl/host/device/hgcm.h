@@ -2,7 +2,8 @@
 /*
  * HGCM host: loads a service module by its binary interface (hgcm_svc.h),
  * gives clients their ids and passes calls on. The device, the replay and test
- * programs are its users. One thread at a time may be inside of a service.
+ * programs are its users. One thread at a time is inside of a service, the
+ * others wait; "done" must not enter it.
  */
 #ifndef HGCM_H
 #define HGCM_H
@@ -35,6 +36,9 @@ int hgcm_service_load(const char *file, struct hgcm_service **ret, char **ret_me
 /* Disconnects all clients, then unloads. NULL is fine. */
 void hgcm_service_unload(struct hgcm_service *service);
 
+/* The machine was reset: disconnects all clients and tells the service. */
+void hgcm_reset(struct hgcm_service *service, uint64_t session_id);
+
 /*
  * The following return a VBox status: the service's, or HGCM's own refusal
  * (VERR_HGCM_INVALID_CLIENT_ID, VERR_HGCM_TOO_MANY_CLIENTS,
@@ -48,6 +52,9 @@ int32_t hgcm_disconnect(struct hgcm_service *service, uint32_t client);
 int32_t hgcm_host_call(struct hgcm_service *service, uint32_t fn, uint32_t n_parms,
 		       VBOXHGCMSVCPARM *parms);
 
+/* Would a call of this client be refused by HGCM itself? VINF_SUCCESS: no. */
+int32_t hgcm_call_check(struct hgcm_service *service, uint32_t client);
+
 /*
  * Makes a guest call. With HGCM_WAIT_LATER a call that waits returns
  * VINF_HGCM_ASYNC_EXECUTE, parms must stay until "done" ran, and "done" is not
@@ -58,6 +65,13 @@ int32_t hgcm_host_call(struct hgcm_service *service, uint32_t fn, uint32_t n_par
  */
 int32_t hgcm_call(struct hgcm_service *service, uint32_t client, uint32_t fn, uint32_t n_parms,
 		  VBOXHGCMSVCPARM *parms, enum hgcm_wait wait, hgcm_done *done, void *user);
+
+/*
+ * Tells the service that nobody is interested in the call that was made with
+ * HGCM_WAIT_LATER and this "user" any more. Its "done" is called all the same,
+ * when the service completes it.
+ */
+void hgcm_cancel(struct hgcm_service *service, void *user);
 
 /*
  * Adds a share: ADD_MAPPING with UTF-16 strings made of UTF-8 ones.
