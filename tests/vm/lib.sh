@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Shared by the whole-program tests: where things are, a scratch directory that is removed at the
+# end, and words for outcomes.
+bin=${BUILD_DIR:?}/bin
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+fail() {
+	echo "FAIL: $*" >&2
+	exit 1
+}
+
+pass() {
+	echo "PASS: $(basename "$0")"
+}
+
+skip() {
+	echo "SKIP: $*"
+	exit 77
+}
+
+# Skips on a machine that cannot attach uprobes.
+need_uprobes() {
+	"$bin/sftrace" doctor >"$scratch/doctor" 2>&1 || {
+		cat "$scratch/doctor"
+		skip "uprobes cannot be attached here"
+	}
+}
+
+# expect WHAT VALUE SQL: a query of $trace gives just this.
+expect() {
+	local got
+	# shellcheck disable=SC2154 # set by the script that includes this
+	got=$(sqlite3 "$trace" "$3")
+	[ "$got" = "$2" ] || fail "$1: expected '$2', got '$got'"
+	echo "ok: $1: $2"
+}
