@@ -6,7 +6,7 @@
 # usage: guest_test.sh TRACE (the trace to make; other tests read it)
 set -euo pipefail
 trace=$1
-# shellcheck source=tests/vm/lib.sh
+# shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 need_uprobes
 
@@ -14,6 +14,7 @@ work=$scratch/work
 mkdir "$work"
 rm -f "$trace"
 
+status=0
 "$bin/sftrace" record -o "$trace" -- "$bin/sf-lab" --share "work=$work" -- sh -c '
 	set -e
 	dd if=/dev/urandom of=big bs=4k count=1000
@@ -33,9 +34,10 @@ rm -f "$trace"
 	mkdir /mnt/none
 	mount -i -t vboxsf nosuch /mnt/none && exit 9
 	exit 5
-' >"$scratch/out" 2>"$scratch/err" && fail "the command's exit status was lost"
-status=${PIPESTATUS[0]}
+' >"$scratch/out" 2>"$scratch/err" || status=$?
 cat "$scratch/out" "$scratch/err"
+
+[ "$status" = 5 ] || fail "the command's exit status is 5, got $status"
 
 grep -q '"nosuch"' "$scratch/err" || fail "the host does not say which share was asked for"
 grep -q 'symlink refused' "$scratch/out" || fail "a symlink was made, although not allowed"
