@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The recorder's end of the line to a guest, spoken to by good and bad agents
+ * over a real socket.
+ */
+#include "../../tracer/link.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static char directory[64];
+static char socket_path[96];
+static char spool_path[96];
+static struct link *line;
+
+static void open_line_limited(uint64_t max_bytes)
+{
+	struct link_options options = {
+		.socket_path = socket_path, .spool_path = spool_path, .max_bytes = max_bytes};
+	char *message = NULL;
+
+	cr_assert_eq(link_open(&options, &line, &message), 0, "%s", message);
+}
+
+static void setup(void)
+{
+	strcpy(directory, "/tmp/test_link.XXXXXX");
+	cr_assert(mkdtemp(directory));
+	snprintf(socket_path, sizeof(socket_path), "%s/s", directory);
+	snprintf(spool_path, sizeof(spool_path), "%s/spool", directory);
+	open_line_limited(0);
+}
+
+static void teardown(void)
+{
+	link_close(line, 0, NULL);
+	line = NULL;
+	cr_assert_neq(access(socket_path, F_OK), 0, "the socket is left behind");
+	unlink(spool_path);
+	rmdir(directory);
+}
+
+TestSuite(link, .init = setup, .fini = teardown, .timeout = 60);
+
+static int dial(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(address.sun_path, socket_path);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void say(int fd, const void *bytes, size_t size)
+{
+	cr_assert_eq(send(fd, bytes, size, MSG_NOSIGNAL), (ssize_t)size);
+}
+
+static void expect_reply(int fd, enum link_verdict verdict)
+{
+	struct link_reply reply = {.verdict = 0};
+
+	cr_assert_eq(recv(fd, &reply, sizeof(reply), MSG_WAITALL), sizeof(reply));
+	cr_assert_eq(memcmp(reply.magic, LINK_MAGIC, sizeof(reply.magic)), 0);
+	cr_assert_eq(reply.version, CAPTURE_VERSION);
+	cr_assert_eq(reply.verdict, verdict, "verdict %u", reply.verdict);
+}
+
+static struct capture_file_header good_hello(void)
+{
+	struct capture_file_header hello = {.version = CAPTURE_VERSION,
+					    .side = CAPTURE_SIDE_GUEST,
+					    .monotonic_ns = 1,
+					    .realtime_ns = 2};
+
+	memcpy(hello.magic, CAPTURE_MAGIC, sizeof(hello.magic));
+	return hello;
+}
+
+static int dial_agent(void)
+{
+	struct capture_file_header hello = good_hello();
+	int fd = dial();
+
+	say(fd, &hello, sizeof(hello));
+	expect_reply(fd, LINK_ACCEPTED);
+	return fd;
+}
+
+static struct capture_op good_op(uint64_t id)
+{
+	return (struct capture_op){
+		.h = {.kind = CAPTURE_OP, .size = sizeof(struct capture_op), .id = id},
+		.hop = 300,
+		.comm = "dd",
+	};
+}
+
+static const struct capture_header end = {.kind = CAPTURE_END, .size = sizeof(end)};
+
+static struct link_state close_line(int timeout_ms)
+{
+	struct link_state state;
+
+	link_close(line, timeout_ms, &state);
+	line = NULL;
+	return state;
+}
+
+static size_t spool_size(void)
+{
+	struct stat status;
+
+	return stat(spool_path, &status) ? 0 : (size_t)status.st_size;
+}
+
+Test(link, takes_a_whole_recording)
+{
+	int fd = dial_agent();
+	struct capture_op ops[3] = {good_op(1), good_op(2), good_op(3)};
+	struct capture_op read_back;
+	struct link_state state;
+
+	say(fd, ops, sizeof(ops));
+	say(fd, &end, sizeof(end));
+	expect_reply(fd, LINK_FINISHED);
+	close(fd);
+	state = close_line(0);
+	cr_assert(state.agent);
+	cr_assert(state.ended);
+	cr_assert_eq(state.records, 4);
+	cr_assert_str_eq(state.error, "");
+	cr_assert_eq(spool_size(), sizeof(struct capture_file_header) + sizeof(ops) + sizeof(end));
+
+	int spool = open(spool_path, O_RDONLY | O_CLOEXEC);
+
+	cr_assert_eq(pread(spool, &read_back, sizeof(read_back),
+			   sizeof(struct capture_file_header) + 2 * sizeof(ops[0])),
+		     sizeof(read_back));
+	cr_assert_eq(memcmp(&read_back, &ops[2], sizeof(read_back)), 0);
+	close(spool);
+}
+
+Test(link, takes_records_byte_by_byte)
+{
+	struct capture_op op = good_op(1);
+	struct capture_file_header hello = good_hello();
+	int fd = dial();
+
+	for (size_t i = 0; i < sizeof(hello); i++)
+		say(fd, (char *)&hello + i, 1);
+	expect_reply(fd, LINK_ACCEPTED);
+	for (size_t i = 0; i < sizeof(op); i++)
+		say(fd, (char *)&op + i, 1);
+	say(fd, &end, sizeof(end));
+	expect_reply(fd, LINK_FINISHED);
+	close(fd);
+	cr_assert_eq(close_line(0).records, 2);
+}
+
+Test(link, takes_many_large_records)
+{
+	enum { chunks = 100 };
+	struct capture_data *data = calloc(1, sizeof(*data) + CAPTURE_CHUNK_MAX);
+	int fd = dial_agent();
+
+	data->h = (struct capture_header){
+		.kind = CAPTURE_DATA, .size = sizeof(*data) + CAPTURE_CHUNK_MAX, .id = 7};
+	data->total = CAPTURE_CHUNK_MAX;
+	data->length = CAPTURE_CHUNK_MAX;
+	for (int i = 0; i < chunks; i++)
+		say(fd, data, data->h.size);
+	say(fd, &end, sizeof(end));
+	expect_reply(fd, LINK_FINISHED);
+	close(fd);
+	cr_assert_eq(close_line(0).records, chunks + 1);
+	cr_assert_eq(spool_size(), sizeof(struct capture_file_header) +
+					   chunks * (size_t)data->h.size + sizeof(end));
+	free(data);
+}
+
+Test(link, nobody_came)
+{
+	struct link_state state = close_line(-1);
+
+	cr_assert_not(state.agent);
+	cr_assert_not(state.ended);
+	cr_assert_str_eq(state.error, "");
+	cr_assert_neq(access(spool_path, F_OK), 0, "a spool file without an agent");
+}
+
+Test(link, refuses_garbage_and_listens_on)
+{
+	char garbage[64];
+	struct link_state state;
+	int fd = dial();
+
+	memset(garbage, 'x', sizeof(garbage));
+	say(fd, garbage, sizeof(garbage));
+	expect_reply(fd, LINK_REFUSED);
+	close(dial_agent());
+	close(fd);
+	state = close_line(-1);
+	cr_assert(state.agent);
+	cr_assert(strstr(state.error, "not a recording"), "%s", state.error);
+}
+
+Test(link, refuses_another_version)
+{
+	struct capture_file_header hello = good_hello();
+	struct link_state state;
+	int fd = dial();
+
+	hello.version = CAPTURE_VERSION + 1;
+	say(fd, &hello, sizeof(hello));
+	expect_reply(fd, LINK_REFUSED_VERSION);
+	close(fd);
+	state = close_line(-1);
+	cr_assert_not(state.agent);
+	cr_assert(strstr(state.error, "another version"), "%s", state.error);
+}
+
+Test(link, refuses_the_host_side)
+{
+	struct capture_file_header hello = good_hello();
+	int fd = dial();
+
+	hello.side = CAPTURE_SIDE_HOST;
+	say(fd, &hello, sizeof(hello));
+	expect_reply(fd, LINK_REFUSED);
+	close(fd);
+	cr_assert_not(close_line(-1).agent);
+}
+
+Test(link, refuses_a_second_agent)
+{
+	struct capture_file_header hello = good_hello();
+	int first = dial_agent();
+	int second = dial();
+
+	say(second, &hello, sizeof(hello));
+	expect_reply(second, LINK_REFUSED_BUSY);
+	say(first, &end, sizeof(end));
+	expect_reply(first, LINK_FINISHED);
+	close(first);
+	close(second);
+	cr_assert(close_line(0).ended);
+}
+
+Test(link, a_line_that_is_cut_in_a_record)
+{
+	struct capture_op ops[2] = {good_op(1), good_op(2)};
+	struct link_state state;
+	int fd = dial_agent();
+
+	say(fd, ops, sizeof(ops) - 8);
+	close(fd);
+	state = close_line(-1);
+	cr_assert(state.agent);
+	cr_assert_not(state.ended);
+	cr_assert_eq(state.records, 1);
+	cr_assert(strstr(state.error, "middle of a record"), "%s", state.error);
+	cr_assert_eq(spool_size(), sizeof(struct capture_file_header) + sizeof(ops[0]),
+		     "half a record is in the spool");
+}
+
+Test(link, an_agent_that_does_not_end)
+{
+	struct link_state state;
+	int fd = dial_agent();
+
+	state = close_line(100);
+	cr_assert(state.agent);
+	cr_assert_not(state.ended);
+	cr_assert(strstr(state.error, "did not finish"), "%s", state.error);
+	close(fd);
+}
+
+Test(link, what_was_sent_before_the_close_is_taken)
+{
+	struct capture_file_header hello = good_hello();
+	int fd = dial();
+
+	say(fd, &hello, sizeof(hello));
+	say(fd, &end, sizeof(end));
+	close(fd);
+	cr_assert(close_line(-1).ended);
+}
+
+Test(link, silent_connections_do_not_keep_an_agent_out)
+{
+	int silent[20];
+
+	for (size_t i = 0; i < 20; i++)
+		silent[i] = dial();
+	int fd = dial_agent();
+
+	say(fd, &end, sizeof(end));
+	expect_reply(fd, LINK_FINISHED);
+	close(fd);
+	for (size_t i = 0; i < 20; i++)
+		close(silent[i]);
+	cr_assert(close_line(-1).ended);
+}
+
+Test(link, passes_on_what_the_agent_failed_on)
+{
+	struct {
+		struct capture_header h;
+		char text[48];
+	} meta = {.h = {.kind = CAPTURE_META, .size = sizeof(meta)},
+		  .text = LINK_META_ERROR "\0no \033[31mkprobes"};
+	struct link_state state;
+	int fd = dial_agent();
+
+	say(fd, &meta, sizeof(meta));
+	say(fd, &end, sizeof(end));
+	expect_reply(fd, LINK_FINISHED);
+	close(fd);
+	state = close_line(-1);
+	cr_assert_str_eq(state.agent_error, "no ?[31mkprobes");
+}
+
+Test(link, a_flood_ends_at_the_limit)
+{
+	struct capture_op op = good_op(1);
+	struct link_state state;
+	int fd;
+
+	link_close(line, 0, NULL);
+	open_line_limited(4096);
+	fd = dial_agent();
+	for (int i = 0; i < 100; i++)
+		if (send(fd, &op, sizeof(op), MSG_NOSIGNAL) < 0)
+			break;
+	expect_reply(fd, LINK_REFUSED_FULL);
+	close(fd);
+	state = close_line(-1);
+	cr_assert(state.agent);
+	cr_assert_not(state.ended);
+	cr_assert(strstr(state.error, "too much"), "%s", state.error);
+	cr_assert_leq(spool_size(), 4096);
+}
+
+Test(link, a_spool_that_cannot_be_written)
+{
+	struct capture_file_header hello = good_hello();
+	struct link_state state;
+	int fd = dial();
+
+	cr_assert_eq(mkdir(spool_path, 0700), 0);
+	say(fd, &hello, sizeof(hello));
+	expect_reply(fd, LINK_REFUSED_FULL);
+	close(fd);
+	state = close_line(-1);
+	cr_assert_not(state.agent);
+	cr_assert(strstr(state.error, "cannot write"), "%s", state.error);
+	rmdir(spool_path);
+}
+
+Test(link, a_socket_left_behind_is_taken_over)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int stale = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	link_close(line, 0, NULL);
+	strcpy(address.sun_path, socket_path);
+	cr_assert_eq(bind(stale, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(stale);
+	open_line_limited(0);
+	close(dial_agent());
+}
+
+Test(link, a_path_in_use_is_refused)
+{
+	struct link_options options = {.socket_path = socket_path, .spool_path = spool_path};
+	struct link *second = NULL;
+	char *message = NULL;
+
+	cr_assert_eq(link_open(&options, &second, &message), -EADDRINUSE);
+	cr_assert_null(second);
+	cr_assert(strstr(message, socket_path), "%s", message);
+	free(message);
+	close(dial_agent());
+}
+
+Test(link, a_file_in_the_way_stays)
+{
+	struct link_options options = {.socket_path = spool_path, .spool_path = spool_path};
+	struct link *second = NULL;
+	char *message = NULL;
+	int fd = open(spool_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	close(fd);
+	cr_assert_eq(link_open(&options, &second, &message), -EADDRINUSE);
+	free(message);
+	cr_assert_eq(access(spool_path, F_OK), 0);
+}
+
+Test(link, endpoints)
+{
+	cr_assert_str_eq(link_endpoint_path("unix:/run/x"), "/run/x");
+	cr_assert_null(link_endpoint_path("unix:"));
+	cr_assert_null(link_endpoint_path("/run/x"));
+	cr_assert_null(link_endpoint_path("tcp:1"));
+}

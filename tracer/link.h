@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The line between the agent in a guest and the recorder outside.
+ *
+ * The agent sends a capture_file_header, waits for a link_reply, then sends
+ * capture records, CAPTURE_END as the last one, and waits for a second reply.
+ * The recorder's end is a thread that listens on a UNIX socket, takes one
+ * agent and appends what it sends to a spool file. The guest is not trusted:
+ * everything is checked, and what is wrong ends the line with a reason.
+ */
+#ifndef LINK_H
+#define LINK_H
+
+#include "../bpf/capture.h"
+
+#define LINK_MAGIC "SFREPLY\n"
+#define LINK_DEFAULT_MAX_BYTES (64ull << 30)
+
+/* Notes that the agent sends as meta records. */
+#define LINK_META_ERROR "agent.error" /* why it could not record */
+
+enum link_verdict {
+	LINK_ACCEPTED = 1, /* records may come */
+	LINK_FINISHED = 2, /* everything up to the end is in the spool file */
+	LINK_REFUSED = 3, /* it is not a recording, or a record of it is malformed */
+	LINK_REFUSED_VERSION = 4,
+	LINK_REFUSED_BUSY = 5, /* another agent was first */
+	LINK_REFUSED_FULL = 6 /* the spool file cannot be written, or is too large */
+};
+
+/* What the recorder says to the agent. */
+struct link_reply {
+	char magic[8]; /* LINK_MAGIC */
+	uint32_t version; /* CAPTURE_VERSION */
+	uint32_t verdict; /* enum link_verdict */
+};
+SF_SIZE(struct link_reply, 16);
+
+struct link_options {
+	const char *socket_path; /* created here, removed at the end */
+	const char *spool_path; /* written once an agent has been accepted */
+	uint64_t max_bytes; /* of the spool file; 0: LINK_DEFAULT_MAX_BYTES */
+};
+
+struct link_state {
+	bool agent; /* one came and was accepted: there is a spool file */
+	bool ended; /* it said so itself: nothing is missing */
+	uint64_t records;
+	uint64_t bytes; /* of the spool file */
+	char error[160]; /* what was wrong with the line, in words; "" */
+	char agent_error[256]; /* what the agent says it failed on; "" */
+};
+
+struct link;
+
+/* Listens. On failure *ret_message (malloc'd) says on what. */
+int link_open(const struct link_options *options, struct link **ret, char **ret_message);
+
+/* How it stands now. */
+void link_get_state(struct link *link, struct link_state *ret);
+
+/*
+ * Waits at most timeout_ms for an agent that is still sending (negative: for
+ * ever), ends the line, closes the spool file and frees link. What came of it
+ * is in *ret, unless that is NULL.
+ */
+void link_close(struct link *link, int timeout_ms, struct link_state *ret);
+
+/* The path in an endpoint "unix:PATH", NULL if it is not of this form. */
+const char *link_endpoint_path(const char *endpoint);
+
+#endif
