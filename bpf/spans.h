@@ -71,7 +71,8 @@ static inline void span_exit_lost(struct span_list *list, const struct call_fram
 /*
  * Takes frames off whose function must have returned: the stack is already
  * used by somebody else. An equal stack pointer with another function is a
- * tail call: both are open.
+ * tail call: both are open. A system call says nothing about functions: it may
+ * be a signal handler's, on a stack of its own.
  */
 static inline void span_drop_stale(struct span_list *list, uint32_t hop, uint64_t sp)
 {
@@ -79,6 +80,8 @@ static inline void span_drop_stale(struct span_list *list, uint32_t hop, uint64_
 		struct call_frame *frame = span_frame(list, list->n_frames - 1);
 
 		if (frame->sp > sp || (frame->sp == sp && frame->hop != hop))
+			break;
+		if (hop >= CAPTURE_HOP_SYSCALL && frame->hop < CAPTURE_HOP_SYSCALL)
 			break;
 		span_exit_lost(list, frame);
 		list->n_frames--;

@@ -1,0 +1,560 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Host side: uprobes on the service. Each program serves many functions: the
+ * cookie of the probe is the hop's id.
+ *
+ * A call begins at the entry of svcCall and ends at the entry of svcComplete
+ * with its handle: there outputs and status are read, afterwards the host may
+ * free the parameters. It is emitted when svcCall returns. If it has not ended
+ * by then it is parked under its handle, and emitted after its completion.
+ * A completion by another thread before svcCall returned waits in "early".
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "hgcm_svc.h"
+
+const volatile unsigned int opt_sleepable; /* loaded so that memory may be paged in */
+
+static long read_user(void *to, unsigned int size, const void *from);
+#define CAPTURE_READ(to, size, from) read_user(to, size, from)
+
+struct side_state {
+	VBOXHGCMSVCPARM parms[8]; /* as the call began */
+	VBOXHGCMSVCPARM outs[8]; /* as it ended */
+	unsigned long long parms_address;
+	unsigned int n_parms; /* valid ones in parms */
+	unsigned int completing_tgid; /* the key of a parked call that this thread is completing */
+	unsigned long long completing; /* 0: none */
+	unsigned int filter; /* enum filter */
+	unsigned int pad;
+};
+
+#include "common.bpf.h"
+
+_Static_assert(SHFL_MAX_PARMS == 8, "parameters in side_state");
+
+const volatile uint32_t opt_pid; /* only this process; 0: any */
+const volatile uint32_t opt_ancestor; /* only descendants of this process; 0: any */
+const volatile uint32_t opt_own_pid; /* never this process */
+
+#define PARKED_MAX 256
+#define ANCESTORS_MAX 32 /* how far up opt_ancestor is looked for */
+
+enum filter { FILTER_UNKNOWN, FILTER_YES, FILTER_NO };
+
+struct call_key {
+	uint64_t call_handle;
+	uint64_t tgid;
+};
+
+/* Calls that svcCall left without an end. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PARKED_MAX);
+	__type(key, struct call_key);
+	__type(value, struct call_state);
+} parked SEC(".maps");
+
+struct early_end {
+	uint64_t end_ns;
+	int32_t status;
+	uint32_t pad;
+};
+
+/* Completions from other threads while svcCall was still running. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, PARKED_MAX);
+	__type(key, struct call_key);
+	__type(value, struct early_end);
+} early SEC(".maps");
+
+enum hop_kind { CALL = 1, COMPLETE, CONNECT, DISCONNECT, HOST_CALL, INNER, OP };
+
+#define HOPS_MAX 512
+#define HOST_HOP_COMPLETE 2
+
+/* clang-format off */
+static const uint8_t hop_kinds[HOPS_MAX] = {
+#define HOP(id, profile, name, kind) [id] = kind,
+#include "hops.def"
+};
+/* clang-format on */
+
+static __noinline long read_user(void *to, unsigned int size, const void *from)
+{
+	if (opt_sleepable)
+		return bpf_copy_from_user(to, size, from);
+	return bpf_probe_read_user(to, size, from);
+}
+
+/* Whether a thread of the current process is to be recorded. */
+static __always_inline bool filter_passes(void)
+{
+	uint32_t tgid = bpf_get_current_pid_tgid() >> 32;
+	struct task_struct *task = (void *)bpf_get_current_task_btf();
+
+	if (tgid == opt_own_pid || (opt_pid && tgid != opt_pid))
+		return false;
+	if (!opt_ancestor)
+		return true;
+	for (int i = 0; i < ANCESTORS_MAX; i++) {
+		task = BPF_CORE_READ(task, real_parent);
+		if (!task)
+			break;
+		tgid = BPF_CORE_READ(task, tgid);
+		if (tgid == opt_ancestor)
+			return true;
+		if (tgid <= 1)
+			break;
+	}
+	return false;
+}
+
+/* The state of a thread that is recorded; NULL: it is not, or there is no memory. */
+static __always_inline struct call_state *host_state(uint32_t hop)
+{
+	struct call_state *state = state_get(true);
+
+	if (!state) {
+		if (filter_passes())
+			count_loss(hop, CAPTURE_LOSS_STATE_FULL);
+		return NULL;
+	}
+	if (state->side.filter == FILTER_UNKNOWN)
+		state->side.filter = filter_passes() ? FILTER_YES : FILTER_NO;
+	return state->side.filter == FILTER_YES ? state : NULL;
+}
+
+/* Copies integers and sizes from the service's array into the record. */
+static __always_inline void parms_take(struct call_state *state)
+{
+	struct capture_call *call = &state->list.rec.call;
+
+	for (uint32_t i = 0; i < SHFL_MAX_PARMS; i++) {
+		const VBOXHGCMSVCPARM *from = &state->side.parms[i];
+		struct capture_parm *parm = &call->parms[i];
+
+		if (i >= state->side.n_parms)
+			break;
+		parm->type = from->type;
+		switch (from->type) {
+		case VBOX_HGCM_SVC_PARM_32BIT:
+			parm->in = parm->out = from->u.uint32;
+			break;
+		case VBOX_HGCM_SVC_PARM_64BIT:
+			parm->in = parm->out = from->u.uint64;
+			break;
+		case VBOX_HGCM_SVC_PARM_PTR:
+		case VBOX_HGCM_SVC_PARM_PAGES:
+			parm->size = from->u.pointer.size;
+			parm->in = (uint64_t)from->u.pointer.addr;
+			break;
+		}
+	}
+}
+
+static __noinline int payloads_capture(struct call_state *state, bool out)
+{
+	if (!state)
+		return 0;
+	for (uint32_t i = 0; i < SHFL_MAX_PARMS; i++) {
+		const VBOXHGCMSVCPARM *parm = &state->side.parms[i];
+
+		if (i >= state->side.n_parms)
+			break;
+		if (parm->type == VBOX_HGCM_SVC_PARM_PTR)
+			payload_capture(state, i, out, (uint64_t)parm->u.pointer.addr, 0);
+		else if (parm->type == VBOX_HGCM_SVC_PARM_PAGES)
+			payload_capture(state, i, out, 0, (uint64_t)parm->u.Pages.papvPages);
+	}
+	return 0;
+}
+
+static __always_inline void unreadable(struct call_state *state)
+{
+	state->list.rec.call.h.flags |= CAPTURE_F_UNREADABLE;
+	count_loss(state->hop, CAPTURE_LOSS_UNREADABLE);
+}
+
+/* Reads what goes into the call. n_parms is the caller's word, not to be trusted. */
+static __always_inline void inputs_read(struct call_state *state, uint64_t address,
+					uint32_t n_parms)
+{
+	uint32_t n = n_parms;
+
+	state->list.rec.call.n_parms = n_parms;
+	state->side.parms_address = address;
+	state->side.n_parms = 0;
+	barrier_var(n);
+	if (n > SHFL_MAX_PARMS)
+		n = SHFL_MAX_PARMS;
+	if (!n)
+		return;
+	if (read_user(state->side.parms, n * sizeof(VBOXHGCMSVCPARM), (void *)address)) {
+		unreadable(state);
+		return;
+	}
+	state->side.n_parms = n;
+	parms_take(state);
+	payloads_capture(state, false);
+}
+
+/* Reads what came out of it; pointers are those that went in. */
+static __noinline int outputs_read(struct call_state *state)
+{
+	uint32_t n;
+
+	if (!state)
+		return 0;
+	n = state->side.n_parms;
+	barrier_var(n);
+	if (n > SHFL_MAX_PARMS)
+		n = SHFL_MAX_PARMS;
+	if (!n)
+		return 0;
+	if (read_user(state->side.outs, n * sizeof(VBOXHGCMSVCPARM),
+		      (void *)state->side.parms_address)) {
+		unreadable(state);
+		return 0;
+	}
+	for (uint32_t i = 0; i < SHFL_MAX_PARMS; i++) {
+		const VBOXHGCMSVCPARM *from = &state->side.outs[i];
+		struct capture_parm *parm = &state->list.rec.call.parms[i];
+
+		if (i >= n)
+			break;
+		if (parm->type == VBOX_HGCM_SVC_PARM_32BIT)
+			parm->out = from->u.uint32;
+		else if (parm->type == VBOX_HGCM_SVC_PARM_64BIT)
+			parm->out = from->u.uint64;
+	}
+	payloads_capture(state, true);
+	return 0;
+}
+
+static __always_inline void call_end(struct call_state *state, int32_t status, uint64_t ts)
+{
+	struct capture_call *call = &state->list.rec.call;
+
+	call->h.flags |= CAPTURE_F_ENDED;
+	call->status = status;
+	call->end_ns = ts;
+	if (call->tid != (uint32_t)bpf_get_current_pid_tgid())
+		call->h.flags |= CAPTURE_F_OTHER_THREAD;
+}
+
+static __always_inline void call_send(struct call_state *state)
+{
+	call_emit(state, state->list.rec.call.n_spans);
+}
+
+static __always_inline struct call_key call_key(const struct call_state *state)
+{
+	struct call_key key = {state->list.rec.call.call_handle, state->list.rec.call.pid};
+
+	return key;
+}
+
+/* An early completion of this very call ends it. Its outputs were not read. */
+static __always_inline bool early_take(struct call_state *state, struct call_key *key)
+{
+	struct early_end *end = bpf_map_lookup_elem(&early, key), copy;
+
+	if (!end || end->end_ns < state->list.rec.call.enter_ns)
+		return false;
+	copy = *end;
+	if (bpf_map_delete_elem(&early, key))
+		return false;
+	state->list.rec.call.h.flags |= CAPTURE_F_OTHER_THREAD;
+	unreadable(state);
+	state->list.rec.call.h.flags |= CAPTURE_F_ENDED;
+	state->list.rec.call.status = copy.status;
+	state->list.rec.call.end_ns = copy.end_ns;
+	return true;
+}
+
+/*
+ * svcCall returned and nobody completed the call. The order matters: first
+ * parked, then looked for an early completion, as early_add() does it in the
+ * other order; one of the two sees the other, and only one can delete.
+ */
+static __noinline int call_park(struct call_state *state)
+{
+	struct call_key key;
+
+	if (!state)
+		return 0;
+	key = call_key(state);
+	if (bpf_map_update_elem(&parked, &key, state, BPF_ANY)) {
+		count_loss(state->hop, CAPTURE_LOSS_STATE_FULL);
+		call_send(state);
+		return 0;
+	}
+	if (early_take(state, &key)) {
+		bpf_map_delete_elem(&parked, &key);
+		call_send(state);
+	}
+	return 0;
+}
+
+static __noinline int early_add(struct call_key *key, int32_t status, uint64_t ts)
+{
+	struct early_end end = {.end_ns = ts, .status = status};
+	struct call_state *state;
+
+	if (!key)
+		return 0;
+	bpf_map_update_elem(&early, key, &end, BPF_ANY);
+	state = bpf_map_lookup_elem(&parked, key);
+	if (state && early_take(state, key)) {
+		call_send(state);
+		bpf_map_delete_elem(&parked, key);
+	}
+	return 0;
+}
+
+/* The outermost hop is over, or its return was not seen. */
+static __noinline int call_finish(struct call_state *state)
+{
+	if (!state)
+		return 0;
+	if (state->in_call && (state->list.rec.call.h.flags & CAPTURE_F_ENDED))
+		call_send(state);
+	else if (state->in_call && state->list.rec.call.h.kind == CAPTURE_CALL)
+		call_park(state);
+	else if (state->in_call)
+		call_send(state);
+	state_close(state);
+	return 0;
+}
+
+/* svcComplete returned: the parked call that it ended goes out. */
+static __noinline int parked_finish(struct call_state *state, uint64_t sp, uint64_t ts, int64_t ret)
+{
+	struct call_key key;
+	struct call_state *other;
+
+	if (!state)
+		return 0;
+	key.call_handle = state->side.completing;
+	key.tgid = state->side.completing_tgid;
+	state->side.completing = 0;
+	other = bpf_map_lookup_elem(&parked, &key);
+	if (!other)
+		return 0;
+	if (sp)
+		hop_pop(other, HOST_HOP_COMPLETE, sp, ts, ret);
+	call_send(other);
+	bpf_map_delete_elem(&parked, &key);
+	return 0;
+}
+
+/* Opens the state for a call or a control event; what was left open is closed. */
+static __always_inline struct capture_call *host_begin(struct call_state *state, uint32_t hop,
+						       uint32_t kind)
+{
+	if (state->side.completing)
+		parked_finish(state, 0, 0, 0);
+	if (state->open) {
+		count_loss(state->hop, CAPTURE_LOSS_EXIT_MISSED);
+		state->list.rec.call.h.flags |= CAPTURE_F_EXIT_LOST;
+		call_finish(state);
+	}
+	state_open(state, hop);
+	state->side.n_parms = 0;
+	return call_begin(state, kind);
+}
+
+/* The service's code begins after our own work: that is not part of the span. */
+static __always_inline void host_enter(struct call_state *state, uint32_t hop, uint64_t sp)
+{
+	uint64_t ts = bpf_ktime_get_ns();
+
+	state->list.rec.call.enter_ns = ts;
+	hop_push(state, hop, sp, ts);
+}
+
+/* svcCall(service, call handle, client, client data, fn, n_parms, parms, ticks) */
+static __always_inline void enter_call(struct call_state *state, struct pt_regs *ctx, uint32_t hop)
+{
+	struct capture_call *call = host_begin(state, hop, CAPTURE_CALL);
+	uint64_t sp = PT_REGS_SP(ctx), parms = 0;
+
+	call->call_handle = PT_REGS_PARM2(ctx);
+	call->client = PT_REGS_PARM3(ctx);
+	call->fn = PT_REGS_PARM5(ctx);
+	if (read_user(&parms, sizeof(parms), (void *)(sp + 8)))
+		unreadable(state);
+	else
+		inputs_read(state, parms, (uint32_t)ctx->r9);
+	host_enter(state, hop, sp);
+}
+
+/* svcComplete(call handle, status) */
+static __always_inline void enter_complete(struct call_state *state, struct pt_regs *ctx,
+					   uint32_t hop)
+{
+	uint64_t handle = PT_REGS_PARM1(ctx), sp = PT_REGS_SP(ctx), ts = bpf_ktime_get_ns();
+	int32_t status = PT_REGS_PARM2(ctx);
+	uint32_t tgid = bpf_get_current_pid_tgid() >> 32;
+	struct call_key key = {handle, tgid};
+	struct call_state *other;
+
+	if (state->side.completing)
+		parked_finish(state, 0, 0, 0);
+	if (state->in_call && state->list.rec.call.h.kind == CAPTURE_CALL &&
+	    state->list.rec.call.call_handle == handle) {
+		if (!(state->list.rec.call.h.flags & CAPTURE_F_ENDED)) {
+			call_end(state, status, ts);
+			outputs_read(state);
+		}
+		hop_push(state, hop, sp, bpf_ktime_get_ns());
+		return;
+	}
+	other = bpf_map_lookup_elem(&parked, &key);
+	if (!other) {
+		early_add(&key, status, ts);
+		return;
+	}
+	call_end(other, status, ts);
+	outputs_read(other);
+	state->side.completing = handle;
+	state->side.completing_tgid = tgid;
+	hop_push(other, hop, sp, bpf_ktime_get_ns());
+}
+
+/* svcConnect(service, client, client data, requestor, restoring) */
+static __always_inline void enter_connect(struct call_state *state, struct pt_regs *ctx,
+					  uint32_t hop)
+{
+	struct capture_call *call = host_begin(state, hop, CAPTURE_CONNECT);
+
+	call->client = PT_REGS_PARM2(ctx);
+	call->n_parms = 1;
+	call->parms[0].type = VBOX_HGCM_SVC_PARM_32BIT;
+	call->parms[0].in = call->parms[0].out = (uint32_t)PT_REGS_PARM4(ctx);
+	host_enter(state, hop, PT_REGS_SP(ctx));
+}
+
+/* svcDisconnect(service, client, client data) */
+static __always_inline void enter_disconnect(struct call_state *state, struct pt_regs *ctx,
+					     uint32_t hop)
+{
+	host_begin(state, hop, CAPTURE_DISCONNECT)->client = PT_REGS_PARM2(ctx);
+	host_enter(state, hop, PT_REGS_SP(ctx));
+}
+
+/* svcHostCall(service, fn, n_parms, parms) */
+static __always_inline void enter_host_call(struct call_state *state, struct pt_regs *ctx,
+					    uint32_t hop)
+{
+	host_begin(state, hop, CAPTURE_HOST_CALL)->fn = PT_REGS_PARM2(ctx);
+	inputs_read(state, PT_REGS_PARM4(ctx), (uint32_t)PT_REGS_PARM3(ctx));
+	host_enter(state, hop, PT_REGS_SP(ctx));
+}
+
+/* Functions that begin or end something. Sleepable where the kernel can. */
+SEC("uprobe")
+int call_enter(struct pt_regs *ctx)
+{
+	uint32_t hop = bpf_get_attach_cookie(ctx);
+	struct call_state *state = host_state(hop);
+
+	if (!state)
+		return 0;
+	switch (hop_kinds[hop & (HOPS_MAX - 1)]) {
+	case CALL:
+		enter_call(state, ctx, hop);
+		break;
+	case COMPLETE:
+		enter_complete(state, ctx, hop);
+		break;
+	case CONNECT:
+		enter_connect(state, ctx, hop);
+		break;
+	case DISCONNECT:
+		enter_disconnect(state, ctx, hop);
+		break;
+	case HOST_CALL:
+		enter_host_call(state, ctx, hop);
+		break;
+	}
+	return 0;
+}
+
+SEC("uprobe")
+int hop_enter(struct pt_regs *ctx)
+{
+	struct call_state *state = state_get(false);
+
+	if (state && state->open)
+		hop_push(state, bpf_get_attach_cookie(ctx), PT_REGS_SP(ctx), bpf_ktime_get_ns());
+	return 0;
+}
+
+/*
+ * A return has popped the return address already: 8 bytes further up. Hops
+ * return a status (int), but for svcCall and svcComplete, which return nothing.
+ */
+SEC("uprobe")
+int hop_exit(struct pt_regs *ctx)
+{
+	struct call_state *state = state_get(false);
+	uint64_t ts = bpf_ktime_get_ns(), sp = PT_REGS_SP(ctx) - 8;
+	uint32_t hop, kind;
+	int64_t ret = (int32_t)PT_REGS_RC(ctx);
+
+	if (!state)
+		return 0;
+	hop = bpf_get_attach_cookie(ctx);
+	kind = hop_kinds[hop & (HOPS_MAX - 1)];
+	if (kind == CALL || kind == COMPLETE)
+		ret = 0;
+	if (hop == HOST_HOP_COMPLETE && state->side.completing) {
+		parked_finish(state, sp, ts, ret);
+		return 0;
+	}
+	if (!state->open || hop_pop(state, hop, sp, ts, ret) != 0)
+		return 0;
+	if (state->in_call && state->list.rec.call.h.kind != CAPTURE_CALL)
+		call_end(state, ret, ts);
+	call_finish(state);
+	return 0;
+}
+
+/* The frame of a system call: below every function's, equal ones included. */
+static __always_inline uint64_t syscall_sp(const struct pt_regs *regs)
+{
+	uint64_t sp = 0;
+
+	bpf_probe_read_kernel(&sp, sizeof(sp), &regs->rsp);
+	return sp - 8;
+}
+
+SEC("raw_tp/sys_enter")
+int syscall_enter(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct call_state *state = state_get(false);
+
+	if (state && state->open)
+		hop_push(state, CAPTURE_HOP_SYSCALL | (ctx->args[1] & 0xfff),
+			 syscall_sp((void *)ctx->args[0]), bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("raw_tp/sys_exit")
+int syscall_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct call_state *state = state_get(false);
+	struct pt_regs *regs = (void *)ctx->args[0];
+	uint64_t nr = 0;
+
+	if (!state || !state->open)
+		return 0;
+	bpf_probe_read_kernel(&nr, sizeof(nr), &regs->orig_rax);
+	hop_pop(state, CAPTURE_HOP_SYSCALL | (nr & 0xfff), syscall_sp(regs), bpf_ktime_get_ns(),
+		ctx->args[1]);
+	return 0;
+}
