@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Probes on the host service: see probe.h. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "feature.h"
+#include "host.skel.h"
+#include "probe.h"
+#include "uprobe_multi.h"
+
+struct probe {
+	struct host_bpf *skeleton;
+	struct probe_options options;
+	const struct probe_plan *plan;
+	bool multi;
+	int *link_fds; /* uprobe_multi links */
+	size_t n_link_fds;
+	struct bpf_link **links; /* everything else */
+	size_t n_links;
+};
+
+/* Sites that go to one program, in the order of attaching: see probe_attach(). */
+struct probe_group {
+	const char *program;
+	bool at_return;
+	bool (*has)(const struct hop *hop);
+};
+
+static int fail(char **ret_message, int err, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(ret_message, format, args) < 0)
+		*ret_message = NULL;
+	va_end(args);
+	return err;
+}
+
+static bool is_needed(const struct hop *hop)
+{
+	return hop->kind == HOP_KIND_CALL || hop->kind == HOP_KIND_COMPLETE;
+}
+
+static int plan_check(const char *service, const struct probe_plan *plan, bool has_symtab,
+		      char **ret_message)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct probe_site *site = &plan->sites[i];
+
+		if (!site->found && is_needed(site->hop))
+			return fail(ret_message, -ENOENT,
+				    "cannot attach to %s in %s: no such symbol (%s; see sftrace "
+				    "doctor)",
+				    site->hop->name, service,
+				    has_symtab ? "not a service with hops?" : "stripped?");
+	}
+	return 0;
+}
+
+int probe_plan_make(const char *service, struct probe_plan *ret, char **ret_message)
+{
+	struct probe_plan plan = {0};
+	struct symbols *symbols = NULL;
+	char *message = NULL;
+	int err = symbols_open(service, &symbols, &message);
+
+	if (err) {
+		fail(ret_message, err, "cannot read the service %s",
+		     message ? message : strerror(-err));
+		free(message);
+		return err;
+	}
+	plan.sites = calloc(n_hops, sizeof(*plan.sites));
+	if (!plan.sites) {
+		symbols_close(symbols);
+		return fail(ret_message, -ENOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < n_hops; i++) {
+		struct probe_site *site = &plan.sites[plan.n];
+
+		if (hops[i].profile != HOP_PROFILE_SFSERVICE)
+			continue;
+		site->hop = &hops[i];
+		site->found = !symbols_find(symbols, hops[i].name, &site->symbol);
+		plan.n_found += site->found;
+		plan.n++;
+	}
+	snprintf(plan.build_id, sizeof(plan.build_id), "%s", symbols_build_id(symbols));
+	*ret = plan;
+	err = plan_check(service, &plan, symbols_has_symtab(symbols), ret_message);
+	symbols_close(symbols);
+	return err;
+}
+
+void probe_plan_free(struct probe_plan *plan)
+{
+	free(plan->sites);
+	memset(plan, 0, sizeof(*plan));
+}
+
+/* libbpf's own words only on demand: they are for who works on the programs. */
+static int debug_print(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	return getenv("SFTRACE_DEBUG") ? vfprintf(stderr, format, args) : 0;
+}
+
+/* Why the kernel did not take the programs, from what it lacks. */
+static int load_failed(int err, char **ret_message)
+{
+	struct utsname name = {0};
+	const struct feature *feature;
+	int why;
+
+	feature = feature_missing(&why);
+	if (feature && (why == -EPERM || why == -EACCES))
+		return fail(ret_message, why,
+			    "no permission for BPF: run as root, or with CAP_BPF, CAP_PERFMON and "
+			    "CAP_SYS_PTRACE");
+	uname(&name);
+	if (feature)
+		return fail(ret_message, why,
+			    "this kernel (%s) has no %s, needed for %s; see sftrace doctor",
+			    name.release, feature->name, feature->purpose);
+	return fail(ret_message, err,
+		    "this kernel (%s) refuses the BPF programs: %s (SFTRACE_DEBUG=1 shows its "
+		    "words)",
+		    name.release, strerror(-err));
+}
+
+static void options_set(struct probe *probe)
+{
+	const struct probe_options *options = &probe->options;
+	struct host_bpf *skeleton = probe->skeleton;
+
+	skeleton->rodata->opt_snaplen = options->snaplen;
+	skeleton->rodata->opt_pid = options->pid;
+	skeleton->rodata->opt_ancestor = options->ancestor;
+	skeleton->rodata->opt_own_pid = getpid();
+	if (!feature_sleepable_uprobe()) {
+		skeleton->rodata->opt_sleepable = 1;
+		bpf_program__set_flags(skeleton->progs.call_enter, BPF_F_SLEEPABLE);
+	}
+	bpf_program__set_autoload(skeleton->progs.syscall_enter, options->syscalls);
+	bpf_program__set_autoload(skeleton->progs.syscall_exit, options->syscalls);
+	if (!probe->multi)
+		return;
+	bpf_program__set_expected_attach_type(skeleton->progs.call_enter, UPROBE_MULTI_ATTACH_TYPE);
+	bpf_program__set_expected_attach_type(skeleton->progs.hop_enter, UPROBE_MULTI_ATTACH_TYPE);
+	bpf_program__set_expected_attach_type(skeleton->progs.hop_exit, UPROBE_MULTI_ATTACH_TYPE);
+}
+
+int probe_open(const struct probe_options *options, const struct probe_plan *plan,
+	       struct probe **ret, char **ret_message)
+{
+	struct probe *probe = calloc(1, sizeof(*probe));
+	int err;
+
+	libbpf_set_print(debug_print);
+	if (!probe)
+		return fail(ret_message, -ENOMEM, "out of memory");
+	probe->options = *options;
+	probe->plan = plan;
+	probe->multi = !options->one_link_each && !feature_uprobe_multi();
+	probe->link_fds = calloc(8, sizeof(int));
+	probe->links = calloc(2 * plan->n + 2, sizeof(*probe->links));
+	probe->skeleton = host_bpf__open();
+	if (!probe->link_fds || !probe->links || !probe->skeleton) {
+		err = fail(ret_message, -ENOMEM, "out of memory");
+		goto cleanup;
+	}
+	options_set(probe);
+	err = rings_prepare(probe->skeleton->obj);
+	if (!err)
+		err = host_bpf__load(probe->skeleton);
+	if (err)
+		err = load_failed(err, ret_message);
+cleanup:
+	if (err)
+		probe_close(probe);
+	else
+		*ret = probe;
+	return err;
+}
+
+struct bpf_object *probe_object(struct probe *probe)
+{
+	return probe->skeleton->obj;
+}
+
+static bool any_hop(const struct hop *hop)
+{
+	(void)hop;
+	return true;
+}
+
+static bool inner_hop(const struct hop *hop)
+{
+	return hop->kind == HOP_KIND_INNER;
+}
+
+static bool other_hop(const struct hop *hop)
+{
+	return hop->kind != HOP_KIND_INNER;
+}
+
+/* Exits before entries, calls last: no hop is entered whose exit would be missed. */
+static const struct probe_group groups[] = {
+	{"hop_exit", true, any_hop},
+	{"hop_enter", false, inner_hop},
+	{"call_enter", false, other_hop},
+};
+
+static int attach_each(struct probe *probe, const struct bpf_program *program, bool at_return,
+		       const uint64_t *offsets, const uint64_t *cookies, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = at_return,
+			    .bpf_cookie = cookies[i]);
+		struct bpf_link *link = bpf_program__attach_uprobe_opts(
+			program, -1, probe->options.service, offsets[i], &options);
+
+		if (!link)
+			return -errno;
+		probe->links[probe->n_links++] = link;
+	}
+	return 0;
+}
+
+static int attach_multi(struct probe *probe, const struct bpf_program *program, bool at_return,
+			const uint64_t *offsets, const uint64_t *cookies, size_t n)
+{
+	int fd = uprobe_multi_link(bpf_program__fd(program), probe->options.service, offsets,
+				   cookies, n, at_return);
+
+	if (fd < 0)
+		return fd;
+	probe->link_fds[probe->n_link_fds++] = fd;
+	return 0;
+}
+
+static int attach_group(struct probe *probe, const struct probe_group *group)
+{
+	const struct probe_plan *plan = probe->plan;
+	const struct bpf_program *program =
+		bpf_object__find_program_by_name(probe->skeleton->obj, group->program);
+	uint64_t *offsets = calloc(2 * plan->n, sizeof(*offsets));
+	uint64_t *cookies = offsets + plan->n;
+	size_t n = 0;
+	int err;
+
+	if (!offsets)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->n; i++) {
+		if (!plan->sites[i].found || !group->has(plan->sites[i].hop))
+			continue;
+		offsets[n] = plan->sites[i].symbol.offset;
+		cookies[n++] = plan->sites[i].hop->id;
+	}
+	if (!n)
+		err = 0;
+	else if (probe->multi)
+		err = attach_multi(probe, program, group->at_return, offsets, cookies, n);
+	else
+		err = attach_each(probe, program, group->at_return, offsets, cookies, n);
+	free(offsets);
+	return err;
+}
+
+static int attach_syscalls(struct probe *probe)
+{
+	struct bpf_program *programs[] = {probe->skeleton->progs.syscall_exit,
+					  probe->skeleton->progs.syscall_enter};
+
+	for (size_t i = 0; probe->options.syscalls && i < 2; i++) {
+		struct bpf_link *link = bpf_program__attach(programs[i]);
+
+		if (!link)
+			return -errno;
+		probe->links[probe->n_links++] = link;
+	}
+	return 0;
+}
+
+int probe_attach(struct probe *probe, char **ret_message)
+{
+	int err = attach_syscalls(probe);
+
+	if (err) {
+		probe_detach(probe);
+		return fail(ret_message, err,
+			    "cannot attach to the system-call tracepoints: %s (try --no-syscalls)",
+			    strerror(-err));
+	}
+	for (size_t i = 0; !err && i < sizeof(groups) / sizeof(groups[0]); i++)
+		err = attach_group(probe, &groups[i]);
+	if (!err)
+		return 0;
+	probe_detach(probe);
+	return fail(ret_message, err,
+		    "cannot attach to the functions of %s: %s; see sftrace doctor",
+		    probe->options.service, strerror(-err));
+}
+
+void probe_detach(struct probe *probe)
+{
+	while (probe->n_link_fds)
+		close(probe->link_fds[--probe->n_link_fds]);
+	while (probe->n_links)
+		bpf_link__destroy(probe->links[--probe->n_links]);
+}
+
+void probe_close(struct probe *probe)
+{
+	if (!probe)
+		return;
+	if (probe->links && probe->link_fds)
+		probe_detach(probe);
+	host_bpf__destroy(probe->skeleton);
+	free(probe->links);
+	free(probe->link_fds);
+	free(probe);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host's probes: which hops of a service there are and where, loading the
+ * BPF programs, attaching and detaching. Functions return 0 or negative errno;
+ * *ret_message is malloc'd and says what is wrong in words.
+ */
+#ifndef PROBE_H
+#define PROBE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "hop.h"
+#include "ring.h"
+#include "symbols.h"
+
+struct probe_options {
+	const char *service; /* the file */
+	pid_t pid; /* only this process; 0: any */
+	pid_t ancestor; /* only descendants of this process; 0: any */
+	uint32_t snaplen; /* bytes of file data kept of each parameter; UINT32_MAX: all */
+	bool syscalls; /* system calls are hops as well */
+	bool one_link_each; /* as on kernels without uprobe_multi */
+};
+
+/* A hop and where it is in the service. */
+struct probe_site {
+	const struct hop *hop;
+	struct symbol symbol;
+	bool found;
+};
+
+/* The hops of the service's profile, in the order of the table. */
+struct probe_plan {
+	struct probe_site *sites;
+	size_t n, n_found;
+	char build_id[129]; /* of the service; "" */
+};
+
+/*
+ * Looks all hops up. Without one of those that a recording cannot do without,
+ * -ENOENT and which; the plan is made all the same, for doctor.
+ */
+int probe_plan_make(const char *service, struct probe_plan *ret, char **ret_message);
+void probe_plan_free(struct probe_plan *plan);
+
+struct probe;
+
+/* Loads the programs. Nothing is recorded yet. */
+int probe_open(const struct probe_options *options, const struct probe_plan *plan,
+	       struct probe **ret, char **ret_message);
+
+/* For rings_open(). */
+struct bpf_object *probe_object(struct probe *probe);
+
+int probe_attach(struct probe *probe, char **ret_message);
+
+/* After this nothing new is recorded. */
+void probe_detach(struct probe *probe);
+
+/* NULL is fine. */
+void probe_close(struct probe *probe);
+
+#endif

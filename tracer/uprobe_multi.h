@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One BPF link for many uprobes of a file. The system call is made by hand:
+ * the libbpf and the kernel headers of stable distributions do not know it.
+ */
+#ifndef UPROBE_MULTI_H
+#define UPROBE_MULTI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define UPROBE_MULTI_ATTACH_TYPE 48 /* expected attach type of its programs */
+
+/*
+ * Returns the link's file descriptor, or negative errno. cookies may be NULL.
+ * at_return: the probes are on the functions' returns.
+ */
+int uprobe_multi_link(int program_fd, const char *file, const uint64_t *offsets,
+		      const uint64_t *cookies, uint32_t n, bool at_return);
+
+#endif
