@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a call's parameters to its vbsf function. Counts, types and what a role
+ * implies are checked by shfl.def, the rest by a check of the function's own.
+ */
+#include <string.h>
+
+#include "mapping.h"
+#include "path.h"
+#include "shfl_table.h"
+#include "vbsf.h"
+#include "wait.h"
+
+#define MAX_COPY_PART (1ull << 60)
+
+/* Parameters by index; their types have been checked. */
+static uint32_t u32(const struct call *call, unsigned i)
+{
+	return call->parms[i].u.uint32;
+}
+
+static uint64_t u64(const struct call *call, unsigned i)
+{
+	return call->parms[i].u.uint64;
+}
+
+static void *ptr(const struct call *call, unsigned i)
+{
+	return call->parms[i].u.pointer.addr;
+}
+
+static uint32_t ptr_size(const struct call *call, unsigned i)
+{
+	return call->parms[i].u.pointer.size;
+}
+
+/* Checks of values by function: of parameter i, in the order of the parameters. */
+
+static int32_t check_query_mappings(const struct call *call, unsigned i)
+{
+	if (i == 0 && (u32(call, 0) & ~SHFL_MF_MASK))
+		return VERR_INVALID_PARAMETER;
+	if (i == 2 && ptr_size(call, 2) / sizeof(SHFLMAPPING) != u32(call, 1))
+		return VERR_INVALID_PARAMETER;
+	return VINF_SUCCESS;
+}
+
+/* 0 is what ancient guests take for no handle. */
+static int32_t check_handle(const struct call *call, unsigned i)
+{
+	if (i != 1 || (u64(call, i) != SHFL_HANDLE_ROOT && u64(call, i) != SHFL_HANDLE_NIL))
+		return VINF_SUCCESS;
+	return u64(call, i) == SHFL_HANDLE_ROOT ? VERR_INVALID_PARAMETER : VERR_INVALID_HANDLE;
+}
+
+static int32_t check_transfer(const struct call *call, unsigned i)
+{
+	const VBOXHGCMSVCPARM *data = &call->parms[i];
+
+	if (i != 4)
+		return check_handle(call, i);
+	if (data->type == VBOX_HGCM_SVC_PARM_PAGES)
+		return u32(call, 3) > data->u.Pages.cb ? VERR_OUT_OF_RANGE : VINF_SUCCESS;
+	return u32(call, 3) > data->u.pointer.size ? VERR_INVALID_HANDLE : VINF_SUCCESS;
+}
+
+static int32_t check_list(const struct call *call, unsigned i)
+{
+	if (i == 3 && u32(call, 3) < sizeof(SHFLDIRINFO))
+		return VERR_INVALID_PARAMETER;
+	return i == 5 && u32(call, 3) > ptr_size(call, 5) ? VERR_INVALID_PARAMETER : VINF_SUCCESS;
+}
+
+static int32_t check_information(const struct call *call, unsigned i)
+{
+	return i == 4 && u32(call, 3) > ptr_size(call, 4) ? VERR_INVALID_PARAMETER : VINF_SUCCESS;
+}
+
+static int32_t check_remove(const struct call *call, unsigned i)
+{
+	const uint32_t known = SHFL_REMOVE_FILE | SHFL_REMOVE_DIR | SHFL_REMOVE_SYMLINK;
+
+	if (i == 3 && u64(call, 3) == SHFL_HANDLE_ROOT)
+		return VERR_INVALID_HANDLE;
+	return i == 2 && (u32(call, 2) & ~known) ? VERR_INVALID_FLAGS : VINF_SUCCESS;
+}
+
+static int32_t check_rename(const struct call *call, unsigned i)
+{
+	const uint32_t known = SHFL_RENAME_FILE | SHFL_RENAME_DIR | SHFL_RENAME_REPLACE_IF_EXISTS;
+
+	return i == 3 && (u32(call, 3) & ~known) ? VERR_INVALID_PARAMETER : VINF_SUCCESS;
+}
+
+static int32_t check_readlink(const struct call *call, unsigned i)
+{
+	return i == 2 && !ptr_size(call, 2) ? VERR_INVALID_PARAMETER : VINF_SUCCESS;
+}
+
+static int32_t check_query_map_info(const struct call *call, unsigned i)
+{
+	const uint64_t known = SHFL_MIQF_DRIVE_LETTER | SHFL_MIQF_PATH;
+
+	return i == 3 && (u64(call, 3) & ~known) ? VERR_INVALID_PARAMETER : VINF_SUCCESS;
+}
+
+static int32_t check_copy_file(const struct call *call, unsigned i)
+{
+	return i == 4 && u32(call, 4) ? VERR_INVALID_FLAGS : VINF_SUCCESS;
+}
+
+static int32_t check_copy_file_part(const struct call *call, unsigned i)
+{
+	if ((i == 2 || i == 5) && u64(call, i) > INT64_MAX)
+		return VERR_NEGATIVE_SEEK;
+	if (i == 6 && u64(call, 6) >= MAX_COPY_PART)
+		return VERR_OUT_OF_RANGE;
+	return i == 7 && u32(call, 7) ? VERR_INVALID_FLAGS : VINF_SUCCESS;
+}
+
+static int32_t check_error_style(const struct call *call, unsigned i)
+{
+	uint32_t style = u32(call, 0);
+
+	if (i == 0 && style != SHFL_ERROR_STYLE_WINDOWS && style != SHFL_ERROR_STYLE_LINUX)
+		return VERR_WRONG_PARAMETER_TYPE;
+	return i == 1 && u32(call, 1) ? VERR_WRONG_PARAMETER_TYPE : VINF_SUCCESS;
+}
+
+/* The functions. */
+
+static int32_t call_query_mappings(struct call *call)
+{
+	return vbsfMappingsQuery(call->client, u32(call, 0), ptr(call, 2),
+				 &call->parms[1].u.uint32);
+}
+
+static int32_t call_query_map_name(struct call *call)
+{
+	return vbsfQueryMapName(call->client, u32(call, 0), ptr(call, 1));
+}
+
+static int32_t call_create(struct call *call)
+{
+	return vbsfCreate(call->client, u32(call, 0), ptr(call, 1), ptr_size(call, 1),
+			  ptr(call, 2));
+}
+
+static int32_t call_close(struct call *call)
+{
+	return vbsfClose(call->client, u32(call, 0), u64(call, 1));
+}
+
+static int32_t call_read(struct call *call)
+{
+	uint32_t *count = &call->parms[3].u.uint32;
+
+	if (call->parms[4].type == VBOX_HGCM_SVC_PARM_PAGES)
+		return vbsfReadPages(call->client, u32(call, 0), u64(call, 1), u64(call, 2), count,
+				     &call->parms[4]);
+	return vbsfRead(call->client, u32(call, 0), u64(call, 1), u64(call, 2), count,
+			ptr(call, 4));
+}
+
+static int32_t call_write(struct call *call)
+{
+	uint64_t *offset = &call->parms[2].u.uint64;
+	uint32_t *count = &call->parms[3].u.uint32;
+
+	if (call->parms[4].type == VBOX_HGCM_SVC_PARM_PAGES)
+		return vbsfWritePages(call->client, u32(call, 0), u64(call, 1), offset, count,
+				      &call->parms[4]);
+	return vbsfWrite(call->client, u32(call, 0), u64(call, 1), offset, count, ptr(call, 4));
+}
+
+static int32_t call_lock(struct call *call)
+{
+	uint32_t flags = u32(call, 4) & ~SHFL_LOCK_WAIT;
+
+	if ((flags & SHFL_LOCK_MODE_MASK) == SHFL_LOCK_CANCEL)
+		return vbsfUnlock(call->client, u32(call, 0), u64(call, 1), u64(call, 2),
+				  u64(call, 3), flags);
+	return vbsfLock(call->client, u32(call, 0), u64(call, 1), u64(call, 2), u64(call, 3),
+			flags);
+}
+
+static int32_t call_list(struct call *call)
+{
+	VBOXHGCMSVCPARM *parms = call->parms;
+
+	return vbsfDirList(call->client, u32(call, 0), u64(call, 1),
+			   ptr_size(call, 4) ? ptr(call, 4) : NULL, u32(call, 2),
+			   &parms[3].u.uint32, ptr(call, 5), &parms[6].u.uint32,
+			   &parms[7].u.uint32);
+}
+
+static int32_t call_information(struct call *call)
+{
+	return vbsfFileInfo(call->client, u32(call, 0), u64(call, 1), u32(call, 2),
+			    &call->parms[3].u.uint32, ptr(call, 4));
+}
+
+static int32_t call_remove(struct call *call)
+{
+	return vbsfRemove(call->client, u32(call, 0), ptr(call, 1), ptr_size(call, 1),
+			  u32(call, 2));
+}
+
+/* Some guests count the terminator of their UTF-16 name. */
+static bool name_is_valid(const struct call *call)
+{
+	SHFLSTRING *name = ptr(call, 0);
+	uint32_t size = ptr_size(call, 0);
+	uint16_t length;
+
+	if (string_valid_in(name, size, client_is_utf8(call->client)))
+		return true;
+	if (call->fn != SHFL_FN_MAP_FOLDER || client_is_utf8(call->client) ||
+	    size < sizeof(SHFLSTRING) || string_length(name) < 2)
+		return false;
+	length = (uint16_t)(string_length(name) - 2);
+	if (length + 2u > size - SHFLSTRING_HEADER_SIZE ||
+	    memcmp((char *)name + SHFLSTRING_HEADER_SIZE + length, "\0", 2))
+		return false;
+	memcpy((char *)name + offsetof(SHFLSTRING, u16Length), &length, sizeof(length));
+	return string_valid_in(name, size, false);
+}
+
+static int32_t map_folder(struct call *call, bool case_sensitive)
+{
+	if (!name_is_valid(call))
+		return VERR_INVALID_PARAMETER;
+	return vbsfMapFolder(call->client, ptr(call, 0), (uint16_t)u32(call, 2), case_sensitive,
+			     &call->parms[1].u.uint32);
+}
+
+static int32_t call_map_folder_old(struct call *call)
+{
+	return map_folder(call, false);
+}
+
+static int32_t call_map_folder(struct call *call)
+{
+	return map_folder(call, u32(call, 3));
+}
+
+static int32_t call_unmap_folder(struct call *call)
+{
+	return vbsfUnmapFolder(call->client, u32(call, 0));
+}
+
+static int32_t call_rename(struct call *call)
+{
+	return vbsfRename(call->client, u32(call, 0), ptr(call, 1), ptr(call, 2), u32(call, 3));
+}
+
+static int32_t call_flush(struct call *call)
+{
+	return vbsfFlush(call->client, u32(call, 0), u64(call, 1));
+}
+
+static int32_t call_set_utf8(struct call *call)
+{
+	call->client->flags |= SF_CLIENT_UTF8;
+	return VINF_SUCCESS;
+}
+
+static int32_t call_set_symlinks(struct call *call)
+{
+	call->client->flags |= SF_CLIENT_SYMLINKS;
+	return VINF_SUCCESS;
+}
+
+static int32_t call_readlink(struct call *call)
+{
+	return vbsfReadLink(call->client, u32(call, 0), ptr(call, 1), ptr_size(call, 1),
+			    ptr(call, 2), ptr_size(call, 2));
+}
+
+static int32_t call_symlink(struct call *call)
+{
+	return vbsfSymlink(call->client, u32(call, 0), ptr(call, 1), ptr(call, 2), ptr(call, 3));
+}
+
+static int32_t call_query_map_info(struct call *call)
+{
+	return vbsfQueryMapInfo(call->client, u32(call, 0), ptr(call, 1), ptr(call, 2),
+				&call->parms[3].u.uint64, &call->parms[4].u.uint32);
+}
+
+static int32_t call_wait_for_mappings_changes(struct call *call)
+{
+	return vbsfMappingsWait(call, &call->parms[0].u.uint32);
+}
+
+static int32_t call_cancel_mappings_changes_waits(struct call *call)
+{
+	return vbsfMappingsCancelWait(call->client);
+}
+
+static int32_t call_set_file_size(struct call *call)
+{
+	return vbsfSetFileSize(call->client, u32(call, 0), u64(call, 1), u64(call, 2));
+}
+
+static int32_t call_query_features(struct call *call)
+{
+	call->parms[0].u.uint64 = SHFL_FEATURE_WRITE_UPDATES_OFFSET;
+	call->parms[1].u.uint32 = SHFL_FN_LAST;
+	return VINF_SUCCESS;
+}
+
+static int32_t call_copy_file(struct call *call)
+{
+	return vbsfCopyFile(call->client, u32(call, 0), ptr(call, 1), u32(call, 2), ptr(call, 3));
+}
+
+static int32_t call_copy_file_part(struct call *call)
+{
+	return vbsfCopyFilePart(call->client, u32(call, 0), u64(call, 1), u64(call, 2),
+				u32(call, 3), u64(call, 4), u64(call, 5), &call->parms[6].u.uint64);
+}
+
+static int32_t call_close_and_remove(struct call *call)
+{
+	return vbsfCloseAndRemove(call->client, u32(call, 0), ptr(call, 1), ptr_size(call, 1),
+				  u32(call, 2), u64(call, 3));
+}
+
+static int32_t call_set_error_style(struct call *call)
+{
+	call->client->error_style = (uint8_t)u32(call, 0);
+	return VINF_SUCCESS;
+}
+
+/* Host strings are UTF-16 always; *ret_text has PATH_TEXT_MAX bytes. */
+static int32_t host_string(const struct call *call, unsigned i, char *ret_text)
+{
+	if (!string_valid_in(ptr(call, i), ptr_size(call, i), false))
+		return VERR_INVALID_PARAMETER;
+	return string_to_utf8(ptr(call, i), false, ret_text, PATH_TEXT_MAX);
+}
+
+static int32_t host_add_mapping(struct call *call)
+{
+	char folder[PATH_TEXT_MAX], name[PATH_TEXT_MAX], mount_point[PATH_TEXT_MAX];
+	int32_t status = host_string(call, 0, folder);
+
+	if (VBOX_SUCCESS(status))
+		status = host_string(call, 1, name);
+	if (VBOX_SUCCESS(status))
+		status = host_string(call, 3, mount_point);
+	if (VBOX_FAILURE(status))
+		return status;
+	return mapping_add(folder, name, mount_point, u32(call, 2));
+}
+
+static int32_t host_remove_mapping(struct call *call)
+{
+	char name[PATH_TEXT_MAX];
+	int32_t status = host_string(call, 0, name);
+
+	return VBOX_SUCCESS(status) ? mapping_remove(name) : status;
+}
+
+static int32_t host_set_status_led(struct call *call)
+{
+	if (ptr_size(call, 0) != 4 * sizeof(uint32_t))
+		return VERR_INVALID_PARAMETER;
+	vbsf_set_led(ptr(call, 0));
+	return VINF_SUCCESS;
+}
+
+struct function {
+	int32_t (*run)(struct call *call);
+	int32_t (*check)(const struct call *call, unsigned i); /* NULL: roles say it all */
+};
+
+static const struct function functions[] = {
+	[SHFL_FN_QUERY_MAPPINGS] = {call_query_mappings, check_query_mappings},
+	[SHFL_FN_QUERY_MAP_NAME] = {call_query_map_name, NULL},
+	[SHFL_FN_CREATE] = {call_create, NULL},
+	[SHFL_FN_CLOSE] = {call_close, check_handle},
+	[SHFL_FN_READ] = {call_read, check_transfer},
+	[SHFL_FN_WRITE] = {call_write, check_transfer},
+	[SHFL_FN_LOCK] = {call_lock, check_handle},
+	[SHFL_FN_LIST] = {call_list, check_list},
+	[SHFL_FN_INFORMATION] = {call_information, check_information},
+	[SHFL_FN_REMOVE] = {call_remove, check_remove},
+	[SHFL_FN_MAP_FOLDER_OLD] = {call_map_folder_old, NULL},
+	[SHFL_FN_UNMAP_FOLDER] = {call_unmap_folder, NULL},
+	[SHFL_FN_RENAME] = {call_rename, check_rename},
+	[SHFL_FN_FLUSH] = {call_flush, check_handle},
+	[SHFL_FN_SET_UTF8] = {call_set_utf8, NULL},
+	[SHFL_FN_MAP_FOLDER] = {call_map_folder, NULL},
+	[SHFL_FN_READLINK] = {call_readlink, check_readlink},
+	[SHFL_FN_SYMLINK] = {call_symlink, NULL},
+	[SHFL_FN_SET_SYMLINKS] = {call_set_symlinks, NULL},
+	[SHFL_FN_QUERY_MAP_INFO] = {call_query_map_info, check_query_map_info},
+	[SHFL_FN_WAIT_FOR_MAPPINGS_CHANGES] = {call_wait_for_mappings_changes, NULL},
+	[SHFL_FN_CANCEL_MAPPINGS_CHANGES_WAITS] = {call_cancel_mappings_changes_waits, NULL},
+	[SHFL_FN_SET_FILE_SIZE] = {call_set_file_size, NULL},
+	[SHFL_FN_QUERY_FEATURES] = {call_query_features, NULL},
+	[SHFL_FN_COPY_FILE] = {call_copy_file, check_copy_file},
+	[SHFL_FN_COPY_FILE_PART] = {call_copy_file_part, check_copy_file_part},
+	[SHFL_FN_CLOSE_AND_REMOVE] = {call_close_and_remove, check_remove},
+	[SHFL_FN_SET_ERROR_STYLE] = {call_set_error_style, check_error_style},
+};
+
+/* ALLOW_SYMLINKS_CREATE is a number that no version of the service implements. */
+static const struct function host_functions[] = {
+	[SHFL_FN_ADD_MAPPING] = {host_add_mapping, NULL},
+	[SHFL_FN_REMOVE_MAPPING] = {host_remove_mapping, NULL},
+	[SHFL_FN_SET_STATUS_LED] = {host_set_status_led, NULL},
+};
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool has_kind(const VBOXHGCMSVCPARM *parm, uint8_t kind)
+{
+	switch (kind) {
+	case SHFL_KIND_32BIT:
+		return parm->type == VBOX_HGCM_SVC_PARM_32BIT;
+	case SHFL_KIND_64BIT:
+		return parm->type == VBOX_HGCM_SVC_PARM_64BIT;
+	case SHFL_KIND_PTR:
+		return parm->type == VBOX_HGCM_SVC_PARM_PTR;
+	case SHFL_KIND_DATA:
+		return parm->type == VBOX_HGCM_SVC_PARM_PTR ||
+		       parm->type == VBOX_HGCM_SVC_PARM_PAGES;
+	}
+	return true;
+}
+
+static int32_t check_type(const struct call *call, const struct shfl_fn_info *info, unsigned i)
+{
+	const VBOXHGCMSVCPARM *parm = &call->parms[i];
+
+	if (!has_kind(parm, info->parms[i].kind))
+		return info->type_status;
+	if (parm->type == VBOX_HGCM_SVC_PARM_PTR && parm->u.pointer.size && !parm->u.pointer.addr)
+		return VERR_INVALID_POINTER;
+	return VINF_SUCCESS;
+}
+
+/* What a parameter's role says about its size and contents. */
+static bool role_is_valid(const struct call *call, const struct shfl_parm_info *info, unsigned i)
+{
+	bool utf8;
+
+	switch (info->role) {
+	case SHFL_ROLE_PATTERN:
+		if (!ptr_size(call, i))
+			return true;
+		/* fall through */
+	case SHFL_ROLE_PATH:
+	case SHFL_ROLE_TARGET:
+		utf8 = call->client && client_is_utf8(call->client);
+		return string_valid_in(ptr(call, i), ptr_size(call, i), utf8);
+	case SHFL_ROLE_NAME: /* those that come in have an exception: name_is_valid() */
+		return info->direction == SHFL_DIR_IN ||
+		       string_valid_out(ptr(call, i), ptr_size(call, i));
+	case SHFL_ROLE_CREATE_PARMS:
+		return ptr_size(call, i) == sizeof(SHFLCREATEPARMS);
+	case SHFL_ROLE_OBJ_INFO:
+		return ptr_size(call, i) == sizeof(SHFLFSOBJINFO);
+	}
+	return true;
+}
+
+static int32_t check_value(const struct call *call, const struct shfl_fn_info *info,
+			   const struct function *function, unsigned i)
+{
+	if (!role_is_valid(call, &info->parms[i], i))
+		return VERR_INVALID_PARAMETER;
+	return function->check ? function->check(call, i) : VINF_SUCCESS;
+}
+
+/*
+ * One of two orders, which guests can tell apart: every type before any value,
+ * or type and value parameter by parameter. spec/shfl-service.md 9.1.
+ */
+static int32_t check_parms(const struct call *call, const struct shfl_fn_info *info,
+			   const struct function *function)
+{
+	bool in_order = info->type_status == VERR_WRONG_PARAMETER_TYPE ||
+			(info->flags & SHFL_FNF_TYPES_IN_ORDER);
+	int32_t status = VINF_SUCCESS;
+
+	if (!(info->flags & SHFL_FNF_ANY_COUNT) && call->n_parms != info->n_parms)
+		return info->count_status;
+	for (unsigned i = 0; i < info->n_parms && !in_order && VBOX_SUCCESS(status); i++)
+		status = check_type(call, info, i);
+	for (unsigned i = 0; i < info->n_parms && VBOX_SUCCESS(status); i++) {
+		if (in_order)
+			status = check_type(call, info, i);
+		if (VBOX_SUCCESS(status))
+			status = check_value(call, info, function, i);
+	}
+	return status;
+}
+
+static int32_t run(struct call *call, const struct shfl_fn_info *info, const struct function *table,
+		   size_t n_functions)
+{
+	int32_t status;
+
+	if (!info || call->fn >= n_functions || !table[call->fn].run)
+		return VERR_NOT_IMPLEMENTED;
+	status = check_parms(call, info, &table[call->fn]);
+	return VBOX_SUCCESS(status) ? table[call->fn].run(call) : status;
+}
+
+int32_t call_run(struct call *call)
+{
+	return run(call, shfl_fn_find(call->fn), functions, COUNT_OF(functions));
+}
+
+int32_t host_call_run(struct call *call)
+{
+	return run(call, shfl_host_fn_find(call->fn), host_functions, COUNT_OF(host_functions));
+}

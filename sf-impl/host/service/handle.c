@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of handles. */
+#include <stdlib.h>
+
+#include "handle.h"
+#include "mapping.h"
+
+static struct handle handles[SHFL_MAX_HANDLES]; /* [0] is never used */
+static uint32_t last_reserved;
+
+struct handle *handle_reserve(uint64_t *ret_handle)
+{
+	for (uint32_t tried = 1; tried < SHFL_MAX_HANDLES; tried++) {
+		last_reserved = last_reserved % (SHFL_MAX_HANDLES - 1) + 1;
+		if (!handles[last_reserved].client) {
+			*ret_handle = last_reserved;
+			return &handles[last_reserved];
+		}
+	}
+	return NULL;
+}
+
+struct handle *handle_find(const struct sf_client *client, uint64_t handle, uint32_t types)
+{
+	if (handle >= SHFL_MAX_HANDLES || handles[handle].client != client)
+		return NULL;
+	return handles[handle].type & types ? &handles[handle] : NULL;
+}
+
+int32_t handle_access(const struct sf_client *client, uint32_t root, uint64_t handle,
+		      uint32_t types, bool write, struct handle **ret)
+{
+	struct handle *found = handle_find(client, handle, types);
+	const struct mapping *mapping = mapping_get(root);
+
+	if (!found || found->root != root)
+		return VERR_INVALID_HANDLE;
+	if (!mapping || mapping->missing || found->root_version != mapping_root_version(root))
+		return VERR_ACCESS_DENIED;
+	if (write && !mapping_is_writable(mapping))
+		return VERR_WRITE_PROTECT;
+	*ret = found;
+	return VINF_SUCCESS;
+}
+
+static void close_dir(struct handle_dir *dir)
+{
+	RTDirClose(dir->all.dir);
+	if (dir->search.dir)
+		RTDirClose(dir->search.dir);
+	free(dir);
+}
+
+int32_t handle_close(struct handle *handle)
+{
+	int32_t status = VINF_SUCCESS;
+
+	if (handle->type == HANDLE_FILE)
+		status = RTFileClose(handle->file.fd);
+	else
+		close_dir(handle->dir);
+	*handle = (struct handle){0};
+	return status;
+}
+
+void handle_close_all(const struct sf_client *client)
+{
+	for (uint32_t i = 1; i < SHFL_MAX_HANDLES; i++)
+		if (handles[i].client == client)
+			handle_close(&handles[i]);
+}

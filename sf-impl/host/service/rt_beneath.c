@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Resolving paths beneath a directory. Everything of the runtime that takes a
+ * path goes through here, and nothing else turns guest text into a descriptor.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "rt.h"
+
+/* A rename elsewhere on the file system makes the kernel give up with EAGAIN. */
+#define MAX_TRIES 128
+
+int rt_beneath_open(int root, const char *path, int flags, mode_t mode)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+		.mode = flags & O_CREAT ? mode : 0,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+	};
+
+	for (int tries = 0; tries < MAX_TRIES; tries++) {
+		long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+
+		if (fd >= 0)
+			return (int)fd;
+		if (errno == EXDEV)
+			return -EACCES;
+		if (errno != EAGAIN && errno != EINTR)
+			return -errno;
+	}
+	return -EAGAIN;
+}
+
+/* Start of the last component; slashes after it belong to it. */
+static const char *last_component(const char *path)
+{
+	const char *at = path + strlen(path);
+
+	while (at > path && at[-1] == '/')
+		at--;
+	while (at > path && at[-1] != '/')
+		at--;
+	return at;
+}
+
+int rt_beneath_parent(int root, const char *path, const char **ret_name)
+{
+	const char *name = last_component(path);
+	char parent[PATH_MAX] = ".";
+	size_t length = (size_t)(name - path);
+	int fd;
+
+	if (!strcmp(name, ".") || !strcmp(name, ".."))
+		return RT_BENEATH_IS_ROOT;
+	if (length >= sizeof(parent))
+		return -ENAMETOOLONG;
+	if (length) {
+		memcpy(parent, path, length);
+		parent[length] = '\0';
+	}
+	fd = rt_beneath_open(root, parent, O_PATH | O_DIRECTORY, 0);
+	if (fd >= 0)
+		*ret_name = name;
+	return fd;
+}
+
+HOP int32_t RTErrConvertFromErrno(int error)
+{
+	switch (error) {
+	case 0:
+		return VINF_SUCCESS;
+#define VBOX_ERRNO(number, status) \
+	case number:               \
+		return status;
+#include "vbox_errno.def"
+	}
+	return VERR_UNRESOLVED_ERROR;
+}
+
+int32_t rt_status_from(int result)
+{
+	return result < 0 ? RTErrConvertFromErrno(-result) : VINF_SUCCESS;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files that are open: opening, transfer, attributes, locks. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "rt.h"
+
+#define MAX_CREATE_ROUNDS 16 /* against a file that others create and remove all the time */
+
+/* Runs a system call until no signal interrupts it. */
+#define RETRY_EINTR(call)                              \
+	({                                             \
+		ssize_t retried;                       \
+		do                                     \
+			retried = (call);              \
+		while (retried < 0 && errno == EINTR); \
+		retried;                               \
+	})
+
+static int32_t status_of(ssize_t result)
+{
+	return result < 0 ? RTErrConvertFromErrno(errno) : VINF_SUCCESS;
+}
+
+static int32_t transfer_status(ssize_t result, size_t *ret_done)
+{
+	if (result >= 0)
+		*ret_done = (size_t)result;
+	return status_of(result);
+}
+
+/*
+ * O_NONBLOCK: a FIFO that somebody put there must not stop the service. Opening
+ * one for writing, or a socket, is ENXIO.
+ */
+static int open_ordinary(int root, const char *path, int flags, mode_t mode)
+{
+	int fd = rt_beneath_open(root, path, flags | O_NONBLOCK | O_NOCTTY, mode);
+	struct stat info;
+
+	if (fd < 0)
+		return fd == -ENXIO ? -EACCES : fd;
+	if (!fstat(fd, &info) && (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)))
+		return fd;
+	close(fd);
+	return -EACCES;
+}
+
+/* Like O_CREAT without O_EXCL, but *ret_created tells what it did. */
+static int open_or_create(int root, const char *path, int flags, mode_t mode, bool *ret_created)
+{
+	int fd;
+
+	for (int round = 0; round < MAX_CREATE_ROUNDS; round++) {
+		*ret_created = true;
+		fd = open_ordinary(root, path, flags | O_EXCL, mode);
+		if (fd != -EEXIST)
+			return fd;
+		*ret_created = false;
+		fd = open_ordinary(root, path, flags & ~O_CREAT, 0);
+		if (fd != -ENOENT)
+			return fd;
+	}
+	*ret_created = true; /* through a link to nothing: the link's target */
+	return open_ordinary(root, path, flags, mode);
+}
+
+HOP int32_t RTFileOpen(int root, const char *path, int flags, mode_t mode, int *ret_file,
+		       enum rt_file_action *ret_action)
+{
+	bool created = flags & O_CREAT;
+	int fd;
+
+	if ((flags & (O_CREAT | O_EXCL)) == O_CREAT)
+		fd = open_or_create(root, path, flags, mode, &created);
+	else
+		fd = open_ordinary(root, path, flags, mode);
+	if (fd < 0)
+		return RTErrConvertFromErrno(-fd);
+	*ret_file = fd;
+	*ret_action = created		  ? RT_FILE_CREATED
+		      : (flags & O_TRUNC) ? RT_FILE_TRUNCATED
+					  : RT_FILE_OPENED;
+	return VINF_SUCCESS;
+}
+
+HOP int32_t RTFileClose(int file)
+{
+	return status_of(close(file));
+}
+
+HOP int32_t RTFileRead(int file, uint64_t offset, void *buffer, size_t count, size_t *ret_done)
+{
+	ssize_t n = RETRY_EINTR(pread(file, buffer, count, (off_t)offset));
+
+	return transfer_status(n, ret_done);
+}
+
+HOP int32_t RTFileWrite(int file, uint64_t offset, const void *buffer, size_t count,
+			size_t *ret_done)
+{
+	ssize_t n = RETRY_EINTR(pwrite(file, buffer, count, (off_t)offset));
+
+	return transfer_status(n, ret_done);
+}
+
+HOP int32_t RTFileSgRead(int file, uint64_t offset, const struct iovec *parts, int n_parts,
+			 size_t *ret_done)
+{
+	ssize_t n = RETRY_EINTR(preadv(file, parts, n_parts, (off_t)offset));
+
+	return transfer_status(n, ret_done);
+}
+
+HOP int32_t RTFileSgWrite(int file, uint64_t offset, const struct iovec *parts, int n_parts,
+			  size_t *ret_done)
+{
+	ssize_t n = RETRY_EINTR(pwritev(file, parts, n_parts, (off_t)offset));
+
+	return transfer_status(n, ret_done);
+}
+
+HOP int32_t RTFileSetSize(int file, uint64_t size)
+{
+	return status_of(RETRY_EINTR(ftruncate(file, (off_t)size)));
+}
+
+HOP int32_t RTFileFlush(int file)
+{
+	return status_of(RETRY_EINTR(fsync(file)));
+}
+
+HOP int32_t RTFileQueryInfo(int file, struct stat *ret_info)
+{
+	return status_of(fstat(file, ret_info));
+}
+
+HOP int32_t RTFileSetTimes(int file, const struct timespec times[2])
+{
+	return status_of(futimens(file, times));
+}
+
+HOP int32_t RTFileSetMode(int file, mode_t mode)
+{
+	return status_of(fchmod(file, mode));
+}
+
+/* Open file description locks: a guest process is not a process here. */
+static int32_t set_lock(int file, short type, uint64_t offset, uint64_t length)
+{
+	struct flock lock = {
+		.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)offset,
+		.l_len = (off_t)length,
+	};
+
+	if (!fcntl(file, F_OFD_SETLK, &lock))
+		return VINF_SUCCESS;
+	if (errno == EAGAIN || errno == EACCES)
+		return VERR_FILE_LOCK_VIOLATION;
+	return RTErrConvertFromErrno(errno);
+}
+
+HOP int32_t RTFileLock(int file, bool exclusive, uint64_t offset, uint64_t length)
+{
+	return set_lock(file, exclusive ? F_WRLCK : F_RDLCK, offset, length);
+}
+
+HOP int32_t RTFileUnlock(int file, uint64_t offset, uint64_t length)
+{
+	return set_lock(file, F_UNLCK, offset, length);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Calls that wait for the table of shares to change. */
+#include "mapping.h"
+#include "wait.h"
+
+static struct waiter {
+	VBOXHGCMCALLHANDLE call; /* NULL: free */
+	const struct sf_client *client;
+	uint32_t *version;
+} waiters[SHFL_MAX_WAITS];
+
+int32_t wait_park(const struct call *call, uint32_t *version)
+{
+	for (unsigned i = 0; i < SHFL_MAX_WAITS; i++) {
+		if (!waiters[i].call) {
+			waiters[i] = (struct waiter){call->handle, call->client, version};
+			return VINF_HGCM_ASYNC_EXECUTE;
+		}
+	}
+	return VERR_OUT_OF_RESOURCES;
+}
+
+/* client: NULL for all. The slot is free before the host hears of it. */
+static void wake(const struct sf_client *client)
+{
+	for (unsigned i = 0; i < SHFL_MAX_WAITS; i++) {
+		struct waiter waiter = waiters[i];
+
+		if (!waiter.call || (client && waiter.client != client))
+			continue;
+		waiters[i].call = NULL;
+		*waiter.version = mapping_table_version();
+		svcComplete(waiter.call, VERR_CANCELLED);
+	}
+}
+
+void wait_wake_all(void)
+{
+	wake(NULL);
+}
+
+void wait_cancel(const struct sf_client *client)
+{
+	wake(client);
+}
