@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Attaches the guest's programs: a kprobe and a kretprobe for each hop, with
+ * the hop's id as the cookie.
+ */
+#include "guest_probe.h"
+
+#include "guest.skel.h"
+#include "hop.h"
+#include "kallsyms.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BTF_PATH "/sys/kernel/btf/vmlinux"
+#define KPROBE_PATH "/sys/bus/event_source/devices/kprobe/type"
+#define LIST_SIZE 3072 /* bytes of names: fits in a note to the recorder */
+
+struct guest_profile {
+	const char *name;
+	enum hop_profile profile;
+	const char *call; /* the function that makes the calls */
+	const char *modules; /* that have the functions */
+};
+
+static const struct guest_profile profiles[] = {
+	{"mainline", HOP_PROFILE_MAINLINE, "vbg_hgcm_call", "vboxguest and vboxsf"},
+};
+
+#define N_PROFILES (sizeof(profiles) / sizeof(profiles[0]))
+
+struct guest_probe {
+	struct guest_bpf *skel;
+	struct rings *rings;
+	struct bpf_link **links; /* return and entry of each hop */
+	size_t n_links;
+	char attached[LIST_SIZE];
+	char missing[LIST_SIZE];
+};
+
+__attribute__((format(printf, 3, 4))) static int fail(char **ret_message, int error,
+						      const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(ret_message, format, arguments) < 0)
+		*ret_message = NULL;
+	va_end(arguments);
+	return error;
+}
+
+static void list_add(char list[LIST_SIZE], const char *name)
+{
+	size_t length = strlen(list);
+
+	snprintf(list + length, LIST_SIZE - length, "%s%s", length ? " " : "", name);
+}
+
+static const struct guest_profile *find_profile(const char *name)
+{
+	for (size_t i = 0; i < N_PROFILES; i++)
+		if (!strcmp(profiles[i].name, name))
+			return &profiles[i];
+	return NULL;
+}
+
+/* What the kernel must have, checked before libbpf would say it in its own words. */
+static int check_kernel(char **ret_message)
+{
+	if (access(BTF_PATH, R_OK))
+		return fail(
+			ret_message, -ENOTSUP,
+			"this kernel has no type information (%s): it needs CONFIG_DEBUG_INFO_BTF",
+			BTF_PATH);
+	if (access(KPROBE_PATH, R_OK))
+		return fail(ret_message, -ENOTSUP,
+			    "this kernel has no kprobes (%s): it needs CONFIG_KPROBE_EVENTS",
+			    KPROBE_PATH);
+	return 0;
+}
+
+static int load(struct guest_probe *probe, const struct guest_probe_options *options,
+		char **ret_message)
+{
+	int ret;
+
+	probe->skel = guest_bpf__open();
+	if (!probe->skel)
+		return fail(ret_message, -errno, "cannot read the BPF programs: %s",
+			    strerror(errno));
+	probe->skel->rodata->opt_bulk = options->bulk;
+	ret = rings_prepare(probe->skel->obj);
+	if (!ret)
+		ret = guest_bpf__load(probe->skel);
+	if (ret == -EPERM)
+		return fail(ret_message, ret,
+			    "not allowed to load BPF programs: run as root (CAP_BPF and "
+			    "CAP_PERFMON), outside of containers and kernel lockdown");
+	if (ret)
+		return fail(ret_message, ret, "this kernel does not take the BPF programs: %s",
+			    strerror(-ret));
+	return 0;
+}
+
+static int attach_program(struct guest_probe *probe, struct bpf_program *program, bool retprobe,
+			  uint16_t id, const char *symbol)
+{
+	DECLARE_LIBBPF_OPTS(bpf_kprobe_opts, options, .bpf_cookie = id, .retprobe = retprobe);
+	struct bpf_link *link = bpf_program__attach_kprobe_opts(program, symbol, &options);
+
+	if (!link)
+		return -errno;
+	probe->links[probe->n_links++] = link;
+	return 0;
+}
+
+/* The return first: an entry whose return nobody sees is worse than the reverse. */
+static int attach_hop(struct guest_probe *probe, const struct hop *hop, const char *symbol)
+{
+	int ret = attach_program(probe, probe->skel->progs.hop_exit, true, hop->id, symbol);
+
+	if (!ret)
+		ret = attach_program(probe, probe->skel->progs.hop_enter, false, hop->id, symbol);
+	return ret;
+}
+
+static int no_calls(const struct guest_profile *profile, const char *symbol, int error,
+		    char **ret_message)
+{
+	if (!*symbol)
+		return fail(ret_message, error,
+			    "no function %s in this kernel: load the modules %s (modprobe vboxsf)",
+			    profile->call, profile->modules);
+	return fail(ret_message, error, "cannot attach to %s: %s", symbol, strerror(-error));
+}
+
+/* Attaches to those of the profile's hops that were found. */
+static int attach_found(struct guest_probe *probe, const struct guest_profile *profile,
+			const struct kallsyms_wanted *wanted, char **ret_message)
+{
+	for (size_t i = 0; i < n_hops; i++) {
+		const char *symbol = wanted[i].found;
+		int ret;
+
+		if (hops[i].profile != profile->profile)
+			continue;
+		ret = *symbol ? attach_hop(probe, &hops[i], symbol) : -ENOENT;
+		if (ret == -EPERM || ret == -EACCES)
+			return fail(ret_message, ret, "not allowed to attach to %s: run as root",
+				    symbol);
+		if (ret && hops[i].kind == HOP_KIND_CALL)
+			return no_calls(profile, symbol, ret, ret_message);
+		list_add(ret ? probe->missing : probe->attached, hops[i].name);
+	}
+	return 0;
+}
+
+static int attach(struct guest_probe *probe, const struct guest_profile *profile,
+		  char **ret_message)
+{
+	struct kallsyms_wanted *wanted = calloc(n_hops, sizeof(*wanted));
+	int ret = -ENOMEM;
+
+	probe->links = calloc(2 * n_hops, sizeof(*probe->links));
+	if (!wanted || !probe->links) {
+		fail(ret_message, ret, "out of memory");
+		goto cleanup;
+	}
+	for (size_t i = 0; i < n_hops; i++)
+		wanted[i].name = hops[i].name;
+	ret = kallsyms_find(KALLSYMS_PATH, wanted, n_hops);
+	if (ret)
+		fail(ret_message, ret, "cannot read %s: %s", KALLSYMS_PATH, strerror(-ret));
+	else
+		ret = attach_found(probe, profile, wanted, ret_message);
+cleanup:
+	free(wanted);
+	return ret;
+}
+
+int guest_probe_open(const struct guest_probe_options *options, ring_sink *sink, void *user,
+		     struct guest_probe **ret, char **ret_message)
+{
+	const struct guest_profile *profile = find_profile(options->profile);
+	size_t ring_bytes = options->ring_bytes ? options->ring_bytes : rings_default_bytes();
+	struct guest_probe *probe;
+	int error;
+
+	if (!profile)
+		return fail(ret_message, -EINVAL, "no hop profile '%s' for guests: there is %s",
+			    options->profile, profiles[0].name);
+	error = check_kernel(ret_message);
+	if (error)
+		return error;
+	probe = calloc(1, sizeof(*probe));
+	if (!probe)
+		return fail(ret_message, -ENOMEM, "out of memory");
+	error = load(probe, options, ret_message);
+	if (!error) {
+		error = rings_open(probe->skel->obj, ring_bytes, sink, user, &probe->rings);
+		if (error)
+			fail(ret_message, error,
+			     "cannot make a buffer of %zu bytes for each CPU: %s", ring_bytes,
+			     strerror(-error));
+	}
+	if (!error)
+		error = attach(probe, profile, ret_message);
+	if (error) {
+		guest_probe_close(probe);
+		return error;
+	}
+	*ret = probe;
+	return 0;
+}
+
+struct rings *guest_probe_rings(struct guest_probe *probe)
+{
+	return probe->rings;
+}
+
+const char *guest_probe_attached(const struct guest_probe *probe)
+{
+	return probe->attached;
+}
+
+const char *guest_probe_missing(const struct guest_probe *probe)
+{
+	return probe->missing;
+}
+
+/* Entries before returns: what is open then still finds its end. */
+void guest_probe_detach(struct guest_probe *probe)
+{
+	for (size_t parity = 2; parity-- > 0;)
+		for (size_t i = parity; i < probe->n_links; i += 2)
+			bpf_link__destroy(probe->links[i]);
+	probe->n_links = 0;
+}
+
+void guest_probe_close(struct guest_probe *probe)
+{
+	if (!probe)
+		return;
+	guest_probe_detach(probe);
+	free(probe->links);
+	rings_close(probe->rings);
+	guest_bpf__destroy(probe->skel);
+	free(probe);
+}

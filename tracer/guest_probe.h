@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The probes of the guest's side: the BPF object guest.bpf.c on the functions
+ * of a hop profile in the running kernel.
+ */
+#ifndef GUEST_PROBE_H
+#define GUEST_PROBE_H
+
+#include "ring.h"
+
+struct guest_probe_options {
+	const char *profile; /* "mainline" */
+	bool bulk; /* contents of files and listings too */
+	size_t ring_bytes; /* of one CPU; 0: the default */
+};
+
+struct guest_probe;
+
+/*
+ * Loads and attaches; records go to sink (ring.h). Hops that this kernel does
+ * not have are left out, but for the one that makes the calls. On failure
+ * *ret_message (malloc'd) says what is missing and what to do.
+ */
+int guest_probe_open(const struct guest_probe_options *options, ring_sink *sink, void *user,
+		     struct guest_probe **ret, char **ret_message);
+
+/* To take records out of; owned by the probe. */
+struct rings *guest_probe_rings(struct guest_probe *probe);
+
+/*
+ * Names of the hops that are attached, and of those that are not, separated by
+ * blanks; owned by the probe.
+ */
+const char *guest_probe_attached(const struct guest_probe *probe);
+const char *guest_probe_missing(const struct guest_probe *probe);
+
+/* Ends the recording: nothing new comes, what is in the rings stays. */
+void guest_probe_detach(struct guest_probe *probe);
+
+/* NULL is fine. */
+void guest_probe_close(struct guest_probe *probe);
+
+#endif
