@@ -22,6 +22,7 @@ struct call_record {
 	struct capture_call call;
 	struct capture_span spans[CAPTURE_MAX_SPANS];
 };
+SF_SIZE(struct call_record, CAPTURE_CALL_MAX);
 
 /* A hop that was entered and not yet left. */
 struct call_frame {

@@ -8,7 +8,6 @@
 #include <bpf/bpf.h>
 
 #include "ring.h"
-#include "../bpf/spans.h"
 
 #define RING_TOTAL_BYTES (128u << 20) /* of all CPUs together, if nobody says otherwise */
 #define RING_MIN_BYTES (1u << 20)
@@ -16,7 +15,7 @@
 
 /* Calls in flight that were read and have not been passed on. */
 struct snapshots {
-	struct call_record *records;
+	char *records; /* CAPTURE_CALL_MAX bytes each */
 	size_t n, room;
 };
 
@@ -66,12 +65,18 @@ int rings_prepare(struct bpf_object *object)
 	return bpf_map__set_max_entries(map, n_cpus);
 }
 
+static struct capture_call *snapshot_at(const struct snapshots *pending, size_t i)
+{
+	return (void *)(pending->records + i * CAPTURE_CALL_MAX);
+}
+
 /* Of a call that ended meanwhile the snapshot is worth nothing any more. */
 static void snapshot_forget(struct snapshots *pending, uint64_t id)
 {
 	for (size_t i = 0; i < pending->n; i++)
-		if (pending->records[i].call.h.id == id) {
-			pending->records[i] = pending->records[--pending->n];
+		if (snapshot_at(pending, i)->h.id == id) {
+			memcpy(snapshot_at(pending, i), snapshot_at(pending, --pending->n),
+			       CAPTURE_CALL_MAX);
 			return;
 		}
 }
@@ -162,37 +167,38 @@ int rings_consume(struct rings *rings)
 
 static int snapshot_add(struct snapshots *pending, const void *record)
 {
-	const struct call_record *from = record;
+	const struct capture_call *from = record;
+	struct capture_call *call;
 
-	if (!from->call.h.id || from->call.n_spans > CAPTURE_MAX_SPANS)
+	if (!from->h.id || from->n_spans > CAPTURE_MAX_SPANS)
 		return 0; /* read in the middle of being made */
 	if (pending->n == pending->room) {
 		size_t room = pending->room ? 2 * pending->room : 16;
-		void *more = realloc(pending->records, room * sizeof(*pending->records));
+		void *more = realloc(pending->records, room * CAPTURE_CALL_MAX);
 
 		if (!more)
 			return -ENOMEM;
 		pending->records = more;
 		pending->room = room;
 	}
-	pending->records[pending->n] = *from;
-	pending->records[pending->n].call.h.flags |= CAPTURE_F_SNAPSHOT;
-	pending->records[pending->n++].call.h.size =
-		sizeof(from->call) + from->call.n_spans * sizeof(struct capture_span);
+	call = snapshot_at(pending, pending->n++);
+	memcpy(call, record, CAPTURE_CALL_MAX);
+	call->h.flags |= CAPTURE_F_SNAPSHOT;
+	call->h.size = sizeof(*call) + call->n_spans * sizeof(struct capture_span);
 	return 0;
 }
 
-/* Calls that threads are in: the iterator writes whole call_records. */
+/* Calls that threads are in: the iterator writes CAPTURE_CALL_MAX bytes of each. */
 static int snapshot_threads(struct rings *rings)
 {
 	int fd = bpf_iter_create(bpf_link__fd(rings->snapshot_link)), err = 0;
-	struct call_record record;
+	_Alignas(8) char record[CAPTURE_CALL_MAX];
 	size_t have = 0;
 	ssize_t n;
 
 	if (fd < 0)
 		return fd;
-	while ((n = read(fd, (char *)&record + have, sizeof(record) - have)) != 0) {
+	while ((n = read(fd, record + have, sizeof(record) - have)) != 0) {
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n < 0) {
@@ -203,7 +209,7 @@ static int snapshot_threads(struct rings *rings)
 		if (have < sizeof(record))
 			continue;
 		have = 0;
-		err = snapshot_add(&rings->pending, &record);
+		err = snapshot_add(&rings->pending, record);
 		if (err)
 			break;
 	}
@@ -211,7 +217,7 @@ static int snapshot_threads(struct rings *rings)
 	return err;
 }
 
-/* Calls that wait for a completion: a state begins with its call_record. */
+/* Calls that wait for a completion: a state begins with its call's record. */
 static int snapshot_parked(struct rings *rings)
 {
 	char key[2][64];
@@ -238,7 +244,7 @@ int rings_snapshot(struct rings *rings)
 		err = snapshot_parked(rings);
 	rings_consume(rings); /* payload that belongs to them, and calls that ended */
 	for (size_t i = 0; i < rings->pending.n; i++)
-		rings->sink(rings->user, &rings->pending.records[i].call.h);
+		rings->sink(rings->user, &snapshot_at(&rings->pending, i)->h);
 	rings->pending.n = 0;
 	return err;
 }
