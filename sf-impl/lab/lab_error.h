@@ -4,7 +4,7 @@
 #define LAB_ERROR_H
 
 struct lab_error {
-	char text[512];
+	char text[1024];
 };
 
 /* Puts the message into error and returns code, a negative errno. */

@@ -153,8 +153,9 @@ static const struct option_entry table[] = {
 	{"env", "NAME[=VALUE]", parse_environment, 0,
 	 "pass a variable to COMMAND; may be repeated"},
 	{"service", "FILE", NULL, MEMBER(service), "the host service that sf-host is to load"},
-	{"console", "FILE", NULL, MEMBER(console), "keep what the guest's kernel prints"},
-	{"host-log", "FILE", NULL, MEMBER(host_log), "keep what sf-host and QEMU print"},
+	{"console", "FILE", NULL, MEMBER(console), "gets what the guest's kernel prints"},
+	{"host-log", "FILE", NULL, MEMBER(host_log),
+	 "gets what sf-host and QEMU print (else: stderr, at the end)"},
 	{"kernel-dir", "DIR", NULL, MEMBER(kernel_dir), "where the guest's kernel is unpacked"},
 	{"help", NULL, NULL, 0, "print this"},
 };

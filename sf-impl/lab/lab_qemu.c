@@ -21,30 +21,21 @@
 	"console=ttyS0 quiet panic=-1 nosoftlockup rcupdate.rcu_cpu_stall_suppress=1 " \
 	"random.trust_cpu=on mitigations=off cryptomgr.notests=1"
 
+/* clang-format off */
 static const char *const fixed_options[] = {
-	"-name",
-	"sf-lab",
-	"-accel",
-	"tcg",
-	"-cpu",
-	"max",
-	"-smp",
-	"1",
-	"-no-user-config",
-	"-nodefaults",
-	"-display",
-	"none",
-	"-no-reboot",
+	"-name", "sf-lab",
+	"-accel", "tcg",
+	"-cpu", LAB_CPU,
+	"-smp", "1",
+	"-no-user-config", "-nodefaults", "-no-reboot",
+	"-display", "none",
 	/* The host's root. */
-	"-fsdev",
-	"local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
-	"-device",
-	"virtio-9p-pci,fsdev=root,mount_tag=host",
-	"-device",
-	"virtio-serial-pci",
-	"-append",
-	KERNEL_ARGUMENTS,
+	"-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
+	"-device", "virtio-9p-pci,fsdev=root,mount_tag=host",
+	"-device", "virtio-serial-pci",
+	"-append", KERNEL_ARGUMENTS,
 };
+/* clang-format on */
 
 /* Takes the word over; NULL stands for memory that could not be had. */
 static int argv_push(struct lab_argv *argv, char *word)

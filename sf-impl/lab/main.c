@@ -83,8 +83,9 @@ static int find_kernel(struct lab *lab, struct lab_error *error)
 		directory = beside;
 	ret = lab_kernel_find(&lab->kernel, directory, &why);
 	if (ret)
-		return lab_fail(error, ret, "%.350s; fetch it: sf-impl/lab/fetch-guest-kernel DIR",
-				why.text);
+		return lab_fail(error, ret,
+				"%.500s; fetch it: sf-impl/lab/fetch-guest-kernel %.400s", why.text,
+				directory);
 	return 0;
 }
 
@@ -214,14 +215,28 @@ static void keep_console(struct lab *lab)
 		fprintf(stderr, "sf-lab: the whole console log is in %s\n", kept);
 }
 
-static void print_logs(struct lab *lab, bool with_console)
+/* What the guest's kernel said last, when that tells why there was no guest to run the command. */
+static void print_console(struct lab *lab)
 {
-	if (with_console)
-		print_tail("the guest's kernel", lab->guest.console);
-	print_tail(lab->options.share_count ? "sf-host and QEMU" : "QEMU",
-		   lab->options.host_log ?: lab->host_log.text);
-	if (with_console)
-		keep_console(lab);
+	print_tail("the guest's kernel", lab->guest.console);
+	keep_console(lab);
+}
+
+/* The words of sf-host and QEMU follow the command's, so that they never get between them. */
+static void pass_host_log_on(const struct lab *lab)
+{
+	char buffer[4096];
+	size_t length;
+	FILE *in;
+
+	if (lab->options.host_log)
+		return;
+	in = fopen(lab->host_log.text, "re");
+	if (!in)
+		return;
+	while ((length = fread(buffer, 1, sizeof(buffer), in)))
+		fwrite(buffer, 1, length, stderr);
+	fclose(in);
 }
 
 static const char *describe_death(const struct lab *lab, const struct lab_outcome *outcome)
@@ -250,7 +265,7 @@ static int report_died(struct lab *lab, const struct lab_outcome *outcome)
 {
 	fprintf(stderr, "sf-lab: %s\n", describe_death(lab, outcome));
 	print_host_status(lab, outcome->host_status);
-	print_logs(lab, true);
+	print_console(lab);
 	return EXIT_LAB;
 }
 
@@ -261,14 +276,14 @@ static int report_exit(struct lab *lab, const struct lab_outcome *outcome)
 	fprintf(stderr, "sf-lab: the command ended with status %d, but then the guest failed\n",
 		outcome->status);
 	print_host_status(lab, outcome->host_status);
-	print_logs(lab, false);
 	return EXIT_LAB;
 }
 
 static int report_fail(struct lab *lab, const struct lab_outcome *outcome)
 {
 	fprintf(stderr, "sf-lab: %s\n", outcome->text);
-	print_logs(lab, !outcome->booted);
+	if (!outcome->booted)
+		print_console(lab);
 	return EXIT_LAB;
 }
 
@@ -276,7 +291,8 @@ static int report_timeout(struct lab *lab, const struct lab_outcome *outcome)
 {
 	fprintf(stderr, "sf-lab: not done after %u seconds, guest killed (--timeout)\n",
 		lab->options.timeout_s);
-	print_logs(lab, !outcome->booted);
+	if (!outcome->booted)
+		print_console(lab);
 	return EXIT_TIMEOUT;
 }
 
@@ -320,6 +336,7 @@ static int run_lab(struct lab *lab)
 	lab->host_log = lab_scratch_file(&lab->scratch, "host.log");
 	ret = write_initramfs(lab, &error);
 	ret = ret ?: run_guest(lab, &outcome, &error);
+	pass_host_log_on(lab);
 	if (ret)
 		fprintf(stderr, "sf-lab: %s\n", error.text);
 	else
