@@ -32,6 +32,7 @@ enum trace_kind {
 #define TRACE_F_DATA_LOST 0x4 /* payload missing */
 #define TRACE_F_SPANS_LOST 0x8 /* spans missing, or an exit not seen */
 #define TRACE_F_UNFINISHED 0x10 /* had not ended when it was written */
+#define TRACE_F_UTF16 0x20 /* its strings are UTF-16; set by trace_add_call */
 
 struct trace_parm {
 	uint32_t type; /* VBOX_HGCM_SVC_PARM_* */
@@ -60,6 +61,12 @@ struct trace_call {
 	int64_t guest_end_ns;
 	uint32_t pid, tid; /* guest's where it was seen there, else host's */
 	char comm[16];
+	/*
+	 * Read only: which share and which path (of the handle, if the call has
+	 * one), NULL if none or unknown. Valid until the cursor moves.
+	 */
+	const char *share;
+	const char *path;
 };
 
 struct trace_span {
@@ -68,9 +75,9 @@ struct trace_span {
 	uint8_t depth;
 	int parent; /* index in the same array, -1: none */
 	uint32_t n; /* crossings merged into one row */
-	int64_t enter_ns;
-	int64_t exit_ns; /* 0: not left */
-	int64_t busy_ns;
+	int64_t enter_ns; /* of the first crossing */
+	int64_t exit_ns; /* of the last; 0: not left */
+	int64_t busy_ns; /* sum over the crossings; used if n > 1 */
 	int64_t ret;
 };
 
@@ -104,7 +111,11 @@ struct trace;
  */
 int trace_create(const char *file, struct trace **ret, char **ret_message);
 
-/* Everything below runs in transactions that the library commits in batches. */
+/*
+ * Everything below runs in transactions that the library commits in batches.
+ * Calls and control events are added in the order of their ids: what a handle
+ * or a root means is derived on the way. -EINVAL for what cannot be stored.
+ */
 int trace_set_meta(struct trace *trace, const char *key, const char *value);
 
 /*
@@ -141,6 +152,9 @@ void trace_close(struct trace *trace);
 /* For queries of one's own; owned by the trace. */
 sqlite3 *trace_db(struct trace *trace);
 
+/* What the last failed function found wrong, in words; owned by the trace. */
+const char *trace_error(const struct trace *trace);
+
 /* The value of a meta key in RET_VALUE (malloc'd); -ENOENT if there is none. */
 int trace_get_meta(struct trace *trace, const char *key, char **ret_value);
 
@@ -150,7 +164,7 @@ int trace_is_incomplete(struct trace *trace, char **ret_why);
 /* Iterates over calls and control events in the order of their ids. */
 struct trace_cursor;
 int trace_events(struct trace *trace, struct trace_cursor **ret);
-/* 1: *call holds the next event; 0: no more; negative errno. */
+/* 1: *call holds the next event; 0: no more; negative errno (-EUCLEAN: damaged). */
 int trace_next(struct trace_cursor *cursor, struct trace_call *call);
 void trace_cursor_close(struct trace_cursor *cursor);
 
@@ -161,7 +175,10 @@ void trace_cursor_close(struct trace_cursor *cursor);
 int trace_get_payload(struct trace *trace, int64_t payload_id, void **ret_data,
 		      uint32_t *ret_captured, uint32_t *ret_length);
 
-/* Strings of an SHFLSTRING payload as UTF-8 (malloc'd), NULL if it is none. */
+/*
+ * The string in an SHFLSTRING payload (malloc'd), NULL if it is none. UTF-16 is
+ * converted to UTF-8, lone surrogates to U+FFFD; UTF-8 is taken as it stands.
+ */
 char *trace_shflstring(const void *payload, size_t size, bool utf16);
 
 #endif

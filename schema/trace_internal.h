@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the trace library share. */
+#ifndef TRACE_INTERNAL_H
+#define TRACE_INTERNAL_H
+
+#include "intern.h"
+#include "trace.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+struct trace_writer;
+
+struct trace {
+	sqlite3 *db;
+	char *error; /* the last one, in words */
+	struct trace_writer *writer; /* NULL: opened for reading */
+};
+
+/* SQL embedded from the files of the same names. */
+extern const char trace_trace_sql[];
+extern const char trace_views_sql[];
+extern const char trace_indexes_sql[];
+
+/* Takes over what SQLite says about its last failure; returns it as negative errno. */
+int trace_sql_failed(struct trace *trace, int sqlite_rc);
+
+/* Keeps a message for trace_error and returns errno_. */
+int trace_fail(struct trace *trace, int errno_, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+int trace_exec(struct trace *trace, const char *sql);
+
+/* Sets *ret_message, if that is wanted, to a malloc'd message. Returns errno_. */
+int trace_message(char **ret_message, int errno_, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Statements of a writer; prepared when they are first used. */
+enum trace_statement {
+	INSERT_META,
+	INSERT_FUNCTION,
+	INSERT_PARAMETER,
+	INSERT_STATUS,
+	INSERT_CREATE_RESULT,
+	INSERT_SHAPE,
+	INSERT_TASK,
+	INSERT_HOP,
+	INSERT_PATH,
+	INSERT_PAYLOAD,
+	INSERT_CALL,
+	INSERT_SPAN,
+	INSERT_SPAN_MERGED,
+	INSERT_OP,
+	INSERT_OPENED,
+	CLOSE_OPENED,
+	INSERT_SHARE,
+	UPDATE_SHARE_ADDED,
+	UPDATE_SHARE_ROOT,
+	UPDATE_SHARE_REMOVED,
+	INSERT_CLIENT,
+	UPDATE_CLIENT_GONE,
+	UPDATE_CLIENT_UTF8,
+	INSERT_LOSS,
+	INSERT_CLOCK,
+	INSERT_HOP_SUMMARY,
+	INSERT_FUNCTION_SUMMARY,
+	SELECT_PATH,
+	SELECT_PAYLOAD,
+	N_TRACE_STATEMENTS
+};
+
+/* The statement, reset and without bindings, in *ret. */
+int trace_statement(struct trace *trace, enum trace_statement which, sqlite3_stmt **ret);
+
+/*
+ * Binds and runs a statement without result rows. formats: a letter for each
+ * value: i int64_t, n int64_t where 0 stands for NULL, t const char * (may be
+ * NULL), d double.
+ */
+int trace_run(struct trace *trace, enum trace_statement which, const char *formats, ...);
+
+/* The id of the row that was inserted last. */
+int64_t trace_last_id(struct trace *trace);
+
+/* Counts BYTES written; commits when a batch is full. */
+int trace_written(struct trace *trace, size_t bytes);
+
+/*
+ * The captured bytes of a payload that this writer stored; valid until the next
+ * call. *ret_data is NULL for id 0.
+ */
+int trace_peek_payload(struct trace *trace, int64_t payload_id, const void **ret_data,
+		       uint32_t *ret_captured);
+
+/* What is known of clients, roots, handles and paths while calls come in. */
+struct derive;
+struct derived {
+	int64_t share_id; /* 0: none */
+	int64_t path_id; /* 0: none */
+	bool utf16;
+};
+struct derive *derive_new(void);
+void derive_free(struct derive *derive);
+
+/* Learns from an event, which is written next, and says what belongs to it. */
+int derive_event(struct trace *trace, struct derive *derive, const struct trace_call *call,
+		 struct derived *ret);
+
+/* The path's id; the same for equal paths. */
+int trace_intern_path(struct trace *trace, const char *path, int64_t *ret_path_id);
+
+void trace_writer_free(struct trace *trace);
+
+#endif

@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading a trace. The file may be anything: every value is checked for its
+ * type and range before it is used.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "trace_internal.h"
+
+#define SQLITE_MAGIC "SQLite format 3"
+#define MAX_VALUE_BYTES (256 << 20) /* more than the largest parameter */
+#define CALL_COLUMNS 15 /* of the cursor's query, before types and values */
+
+struct trace_cursor {
+	struct trace *trace;
+	sqlite3_stmt *stmt;
+	int64_t last_call_id;
+};
+
+/* What a trace must have for this library and its users to work. */
+static const struct {
+	const char *type;
+	const char *name;
+} objects[] = {
+	{"table", "meta"},
+	{"table", "function"},
+	{"table", "parameter"},
+	{"table", "status"},
+	{"table", "create_result"},
+	{"table", "shape"},
+	{"table", "task"},
+	{"table", "hop"},
+	{"table", "path"},
+	{"table", "payload"},
+	{"table", "call"},
+	{"table", "span"},
+	{"table", "span_merged"},
+	{"table", "op"},
+	{"table", "opened"},
+	{"table", "share"},
+	{"table", "client"},
+	{"table", "loss"},
+	{"table", "clock_fit"},
+	{"table", "hop_summary"},
+	{"table", "function_summary"},
+	{"view", "calls"},
+	{"view", "spans"},
+	{"view", "ops"},
+	{"view", "params"},
+	{"view", "payloads"},
+	{"view", "control"},
+	{"view", "shares"},
+	{"view", "clients"},
+	{"view", "hop_latency"},
+	{"view", "function_latency"},
+	{"view", "errors"},
+	{"view", "slowest"},
+	{"view", "files"},
+	{"view", "open_handles"},
+	{"view", "unfinished"},
+	{"view", "losses"},
+	{"view", "clock"},
+};
+
+static const char events_sql[] =
+	"SELECT c.call_id, c.op_id, s.kind, s.side, c.client, s.fn, s.n_parms, c.status, c.flags,"
+	" c.complete, c.start_ns, c.duration_ns, c.guest_start_ns, c.guest_duration_ns,"
+	" c.task_id,"
+	" s.type0, c.in0, c.out0, c.mem0, s.type1, c.in1, c.out1, c.mem1,"
+	" s.type2, c.in2, c.out2, c.mem2, s.type3, c.in3, c.out3, c.mem3,"
+	" s.type4, c.in4, c.out4, c.mem4, s.type5, c.in5, c.out5, c.mem5,"
+	" s.type6, c.in6, c.out6, c.mem6, s.type7, c.in7, c.out7, c.mem7,"
+	" t.pid, t.tid, t.comm, sh.name, p.path"
+	" FROM call AS c LEFT JOIN shape AS s ON s.shape_id = c.shape_id"
+	" LEFT JOIN task AS t ON t.task_id = c.task_id"
+	" LEFT JOIN share AS sh ON sh.share_id = c.share_id"
+	" LEFT JOIN path AS p ON p.path_id = c.path_id"
+	" ORDER BY c.call_id";
+
+/* Columns after the parameters'. */
+enum {
+	COLUMN_PID = CALL_COLUMNS + 4 * SHFL_MAX_PARMS,
+	COLUMN_TID,
+	COLUMN_COMM,
+	COLUMN_SHARE,
+	COLUMN_PATH
+};
+
+/* Opening. */
+
+static int check_is_sqlite(const char *file, char **ret_message)
+{
+	char magic[sizeof(SQLITE_MAGIC)] = "";
+	struct stat st;
+	ssize_t got;
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int rc = 0;
+
+	if (fd < 0)
+		return trace_message(ret_message, -errno, "cannot open %s: %s", file,
+				     strerror(errno));
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		rc = trace_message(ret_message, -EINVAL, "%s is not a trace: it is no file", file);
+	} else {
+		got = pread(fd, magic, sizeof(magic), 0);
+		if (got != sizeof(magic) || memcmp(magic, SQLITE_MAGIC, sizeof(magic)))
+			rc = trace_message(ret_message, -EINVAL,
+					   "%s is not a trace: it is no SQLite database", file);
+	}
+	close(fd);
+	return rc;
+}
+
+static int open_readonly(const char *file, struct trace *trace)
+{
+	int rc = sqlite3_open_v2(file, &trace->db, SQLITE_OPEN_READONLY, NULL);
+
+	if (rc != SQLITE_OK)
+		return trace_sql_failed(trace, rc);
+	sqlite3_busy_timeout(trace->db, 5000);
+	sqlite3_limit(trace->db, SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES);
+	sqlite3_db_config(trace->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(trace->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	return 0;
+}
+
+/* The first column of the first row; -ENODATA if there is none. */
+static int query_int(struct trace *trace, const char *sql, int64_t *ret)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(trace->db, sql, -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		*ret = sqlite3_column_int64(stmt, 0);
+	else if (rc != SQLITE_DONE)
+		trace_sql_failed(trace, rc);
+	sqlite3_finalize(stmt);
+	if (rc == SQLITE_ROW)
+		return 0;
+	return rc == SQLITE_DONE ? -ENODATA : trace_sql_failed(trace, rc);
+}
+
+/* Rolls back what a killed writer left behind. */
+static void recover(const char *file)
+{
+	sqlite3 *db = NULL;
+
+	if (sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK) {
+		sqlite3_busy_timeout(db, 5000);
+		sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+	}
+	sqlite3_close(db);
+}
+
+static int open_recovered(const char *file, struct trace *trace)
+{
+	int64_t n;
+	int rc = open_readonly(file, trace);
+
+	if (rc)
+		return rc;
+	rc = query_int(trace, "SELECT count(*) FROM sqlite_schema", &n);
+	if (!rc)
+		return 0;
+	recover(file);
+	return query_int(trace, "SELECT count(*) FROM sqlite_schema", &n);
+}
+
+static int check_identity(struct trace *trace, const char *file, char **ret_message)
+{
+	int64_t application_id, user_version;
+	int rc = query_int(trace, "PRAGMA application_id", &application_id);
+
+	if (!rc)
+		rc = query_int(trace, "PRAGMA user_version", &user_version);
+	if (rc)
+		return trace_message(ret_message, rc, "%s is damaged: %s", file, trace->error);
+	if (application_id != TRACE_APPLICATION_ID)
+		return trace_message(ret_message, -EINVAL,
+				     "%s is not a trace: it is another program's database", file);
+	if (user_version > TRACE_USER_VERSION)
+		return trace_message(ret_message, -EPROTO,
+				     "%s has schema %" PRId64
+				     ": this sftrace reads up to %d, use a newer one",
+				     file, user_version, TRACE_USER_VERSION);
+	if (user_version < 1)
+		return trace_message(ret_message, -EUCLEAN,
+				     "%s is damaged: it has no schema version", file);
+	return 0;
+}
+
+static int check_object(struct trace *trace, size_t i)
+{
+	char *sql = sqlite3_mprintf("SELECT 1 FROM sqlite_schema WHERE type = %Q AND name = %Q",
+				    objects[i].type, objects[i].name);
+	int64_t found;
+	int rc = sql ? query_int(trace, sql, &found) : -ENOMEM;
+
+	sqlite3_free(sql);
+	if (rc == -ENODATA)
+		rc = trace_fail(trace, -EUCLEAN, "it has no %s %s", objects[i].type,
+				objects[i].name);
+	return rc;
+}
+
+static int check_objects(struct trace *trace, const char *file, char **ret_message)
+{
+	struct trace_cursor *cursor;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < COUNT_OF(objects); i++)
+		rc = check_object(trace, i);
+	if (!rc) {
+		rc = trace_events(trace, &cursor);
+		if (!rc)
+			trace_cursor_close(cursor);
+	}
+	if (rc)
+		trace_message(ret_message, rc, "%s is damaged: %s", file, trace->error);
+	return rc;
+}
+
+int trace_open(const char *file, struct trace **ret, char **ret_message)
+{
+	struct trace *trace;
+	int rc = check_is_sqlite(file, ret_message);
+
+	if (rc)
+		return rc;
+	trace = calloc(1, sizeof(*trace));
+	if (!trace)
+		return -ENOMEM;
+	rc = open_recovered(file, trace);
+	if (rc)
+		trace_message(ret_message, rc, "cannot read %s: %s", file, trace->error);
+	else
+		rc = check_identity(trace, file, ret_message);
+	if (!rc)
+		rc = check_objects(trace, file, ret_message);
+	if (rc) {
+		trace_close(trace);
+		return rc;
+	}
+	*ret = trace;
+	return 0;
+}
+
+/* Meta. */
+
+int trace_get_meta(struct trace *trace, const char *key, char **ret_value)
+{
+	sqlite3_stmt *stmt = NULL;
+	const char *text = NULL;
+	char *value = NULL;
+	int rc = sqlite3_prepare_v2(trace->db, "SELECT value FROM meta WHERE key = ?", -1, &stmt,
+				    NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		text = (const char *)sqlite3_column_text(stmt, 0);
+		value = text ? strdup(text) : NULL;
+		rc = text && !value ? -ENOMEM : text ? 0 : -ENOENT;
+	} else {
+		rc = rc == SQLITE_DONE ? -ENOENT : trace_sql_failed(trace, rc);
+	}
+	sqlite3_finalize(stmt);
+	if (!rc)
+		*ret_value = value;
+	return rc;
+}
+
+static int incomplete_reason(struct trace *trace, char **ret_why)
+{
+	char *reason = NULL;
+
+	if (trace_get_meta(trace, "incomplete_because", &reason))
+		reason = strdup("nobody knows why");
+	if (ret_why)
+		*ret_why = reason;
+	else
+		free(reason);
+	return 1;
+}
+
+int trace_is_incomplete(struct trace *trace, char **ret_why)
+{
+	char *state = NULL;
+	int64_t lost = 0;
+	int rc = trace_get_meta(trace, "state", &state);
+
+	if (rc == -ENOENT) {
+		trace_message(ret_why, 1, "it does not say whether it was finished");
+		rc = 1;
+	} else if (!rc && !strcmp(state, "recording")) {
+		trace_message(ret_why, 1, "its recording has not ended, or was killed");
+		rc = 1;
+	} else if (!rc && strcmp(state, "complete")) {
+		rc = incomplete_reason(trace, ret_why);
+	} else if (!rc && !query_int(trace, "SELECT sum(n) FROM loss", &lost) && lost > 0) {
+		trace_message(ret_why, 1, "%" PRId64 " things were lost", lost);
+		rc = 1;
+	}
+	free(state);
+	return rc;
+}
+
+/* Events. */
+
+int trace_events(struct trace *trace, struct trace_cursor **ret)
+{
+	struct trace_cursor *cursor = calloc(1, sizeof(*cursor));
+	int rc;
+
+	if (!cursor)
+		return -ENOMEM;
+	cursor->trace = trace;
+	rc = sqlite3_prepare_v2(trace->db, events_sql, -1, &cursor->stmt, NULL);
+	if (rc != SQLITE_OK) {
+		free(cursor);
+		return trace_sql_failed(trace, rc);
+	}
+	*ret = cursor;
+	return 0;
+}
+
+void trace_cursor_close(struct trace_cursor *cursor)
+{
+	if (!cursor)
+		return;
+	sqlite3_finalize(cursor->stmt);
+	free(cursor);
+}
+
+static int damaged(struct trace_cursor *cursor, int column)
+{
+	return trace_fail(cursor->trace, -EUCLEAN,
+			  "damaged: %s of the event after %" PRId64 " makes no sense",
+			  sqlite3_column_name(cursor->stmt, column), cursor->last_call_id);
+}
+
+/* An integer between min and max. */
+static int read_int(struct trace_cursor *cursor, int column, int64_t min, int64_t max, int64_t *ret)
+{
+	int64_t value = sqlite3_column_int64(cursor->stmt, column);
+
+	if (sqlite3_column_type(cursor->stmt, column) != SQLITE_INTEGER || value < min ||
+	    value > max)
+		return damaged(cursor, column);
+	*ret = value;
+	return 0;
+}
+
+/* The same, or 0 for NULL. */
+static int read_optional(struct trace_cursor *cursor, int column, int64_t min, int64_t *ret)
+{
+	if (sqlite3_column_type(cursor->stmt, column) != SQLITE_NULL)
+		return read_int(cursor, column, min, INT64_MAX, ret);
+	*ret = 0;
+	return 0;
+}
+
+static bool is_null(struct trace_cursor *cursor, int column)
+{
+	return sqlite3_column_type(cursor->stmt, column) == SQLITE_NULL;
+}
+
+/* Columns: type, in, out, mem. */
+static int read_parm(struct trace_cursor *cursor, int column, bool ended, struct trace_parm *parm)
+{
+	int64_t type, in, out, mem;
+	int rc = read_int(cursor, column, 0, UINT32_MAX, &type);
+
+	if (!rc)
+		rc = read_int(cursor, column + 1, INT64_MIN, INT64_MAX, &in);
+	if (!rc)
+		rc = read_optional(cursor, column + 2, INT64_MIN, &out);
+	if (!rc)
+		rc = read_optional(cursor, column + 3, 1, &mem);
+	if (rc)
+		return rc;
+	*parm = (struct trace_parm){.type = (uint32_t)type};
+	if (type == 1 || type == 2) {
+		parm->in = (uint64_t)in;
+		parm->out = ended && !is_null(cursor, column + 2) ? (uint64_t)out : (uint64_t)in;
+		return 0;
+	}
+	if (in < 0 || in > UINT32_MAX || out < 0)
+		return damaged(cursor, column + 1);
+	parm->size = (uint32_t)in;
+	parm->payload_in = mem;
+	parm->payload_out = out;
+	return 0;
+}
+
+static int read_parms(struct trace_cursor *cursor, struct trace_call *call)
+{
+	uint32_t n_kept = call->n_parms < SHFL_MAX_PARMS ? call->n_parms : SHFL_MAX_PARMS;
+	bool ended = !(call->flags & TRACE_F_UNFINISHED);
+
+	for (uint32_t i = 0; i < SHFL_MAX_PARMS; i++) {
+		int column = CALL_COLUMNS + 4 * (int)i;
+		int rc = 0;
+
+		if (i < n_kept)
+			rc = read_parm(cursor, column, ended, &call->parms[i]);
+		else if (!is_null(cursor, column))
+			rc = damaged(cursor, column);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* A moment or length in time; sums of a few of them do not overflow. */
+static int read_time(struct trace_cursor *cursor, int column, int64_t *ret)
+{
+	int64_t limit = INT64_MAX / 4;
+
+	if (is_null(cursor, column)) {
+		*ret = 0;
+		return 0;
+	}
+	return read_int(cursor, column, -limit, limit, ret);
+}
+
+static int read_times(struct trace_cursor *cursor, struct trace_call *call)
+{
+	int64_t duration, guest_duration;
+	int rc = is_null(cursor, 10) ? damaged(cursor, 10) : read_time(cursor, 10, &call->start_ns);
+
+	if (!rc)
+		rc = read_time(cursor, 11, &duration);
+	if (!rc)
+		rc = read_time(cursor, 12, &call->guest_start_ns);
+	if (!rc)
+		rc = read_time(cursor, 13, &guest_duration);
+	if (rc)
+		return rc;
+	if (is_null(cursor, 11))
+		call->flags |= TRACE_F_UNFINISHED;
+	else
+		call->end_ns = call->start_ns + duration;
+	if (!is_null(cursor, 13))
+		call->guest_end_ns = call->guest_start_ns + guest_duration;
+	return 0;
+}
+
+static int read_head(struct trace_cursor *cursor, struct trace_call *call)
+{
+	const struct {
+		int64_t min, max;
+	} ranges[] = {
+		{INT64_MIN, INT64_MAX}, /* call_id */
+		{INT64_MIN, INT64_MAX}, /* op_id */
+		{TRACE_CALL, TRACE_DISCONNECT},
+		{TRACE_SIDE_GUEST, TRACE_SIDE_BOTH},
+		{0, UINT32_MAX}, /* client */
+		{0, UINT32_MAX}, /* fn */
+		{0, UINT32_MAX}, /* n_parms */
+		{INT32_MIN, INT32_MAX}, /* status */
+		{0, UINT32_MAX}, /* flags */
+		{0, 1}, /* complete */
+	};
+	int64_t values[COUNT_OF(ranges)] = {0};
+
+	for (int i = 0; i < (int)COUNT_OF(ranges); i++) {
+		int rc = 0;
+
+		if (i != 1 || !is_null(cursor, i))
+			rc = read_int(cursor, i, ranges[i].min, ranges[i].max, &values[i]);
+		if (rc)
+			return rc;
+	}
+	call->call_id = values[0];
+	call->op_id = values[1];
+	call->kind = (enum trace_kind)values[2];
+	call->side = (enum trace_side)values[3];
+	call->client = (uint32_t)values[4];
+	call->fn = (uint32_t)values[5];
+	call->n_parms = (uint32_t)values[6];
+	call->status = (int32_t)values[7];
+	call->flags = (uint32_t)values[8];
+	call->complete = values[9];
+	return 0;
+}
+
+static int read_task(struct trace_cursor *cursor, struct trace_call *call)
+{
+	int64_t pid, tid;
+	const char *comm;
+	int rc = read_int(cursor, COLUMN_PID, 0, UINT32_MAX, &pid);
+
+	if (!rc)
+		rc = read_int(cursor, COLUMN_TID, 0, UINT32_MAX, &tid);
+	if (rc)
+		return rc;
+	comm = (const char *)sqlite3_column_text(cursor->stmt, COLUMN_COMM);
+	if (!comm)
+		return damaged(cursor, COLUMN_COMM);
+	call->pid = (uint32_t)pid;
+	call->tid = (uint32_t)tid;
+	strncpy(call->comm, comm, sizeof(call->comm) - 1);
+	return 0;
+}
+
+int trace_next(struct trace_cursor *cursor, struct trace_call *call)
+{
+	struct trace_call next = {0};
+	int rc = sqlite3_step(cursor->stmt);
+
+	if (rc == SQLITE_DONE)
+		return 0;
+	if (rc != SQLITE_ROW)
+		return trace_sql_failed(cursor->trace, rc);
+	rc = read_head(cursor, &next);
+	if (!rc)
+		rc = read_times(cursor, &next);
+	if (!rc)
+		rc = read_parms(cursor, &next);
+	if (!rc)
+		rc = read_task(cursor, &next);
+	if (rc)
+		return rc;
+	next.share = (const char *)sqlite3_column_text(cursor->stmt, COLUMN_SHARE);
+	next.path = (const char *)sqlite3_column_text(cursor->stmt, COLUMN_PATH);
+	cursor->last_call_id = next.call_id;
+	*call = next;
+	return 1;
+}
+
+/* Payload. */
+
+static int copy_payload(struct trace *trace, sqlite3_stmt *stmt, void **ret_data,
+			uint32_t *ret_captured, uint32_t *ret_length)
+{
+	int64_t length = sqlite3_column_int64(stmt, 0);
+	const void *blob = sqlite3_column_blob(stmt, 1);
+	int captured = sqlite3_column_bytes(stmt, 1);
+	void *data;
+
+	if (sqlite3_column_type(stmt, 0) != SQLITE_INTEGER || length < captured ||
+	    length > UINT32_MAX || sqlite3_column_type(stmt, 1) != SQLITE_BLOB)
+		return trace_fail(trace, -EUCLEAN, "damaged: a payload makes no sense");
+	data = malloc(captured ? (size_t)captured : 1);
+	if (!data)
+		return -ENOMEM;
+	if (captured)
+		memcpy(data, blob, (size_t)captured);
+	*ret_data = data;
+	*ret_captured = (uint32_t)captured;
+	*ret_length = (uint32_t)length;
+	return 0;
+}
+
+int trace_get_payload(struct trace *trace, int64_t payload_id, void **ret_data,
+		      uint32_t *ret_captured, uint32_t *ret_length)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(trace->db,
+				    "SELECT length, data FROM payload WHERE payload_id = ?", -1,
+				    &stmt, NULL);
+
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_int64(stmt, 1, payload_id);
+		rc = sqlite3_step(stmt);
+	}
+	if (rc == SQLITE_ROW)
+		rc = copy_payload(trace, stmt, ret_data, ret_captured, ret_length);
+	else if (rc == SQLITE_DONE)
+		rc = trace_fail(trace, -ENOENT, "there is no payload %" PRId64, payload_id);
+	else
+		rc = trace_sql_failed(trace, rc);
+	sqlite3_finalize(stmt);
+	return rc;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The state of a trace that is being written. */
+#ifndef TRACE_WRITE_H
+#define TRACE_WRITE_H
+
+#include "latency.h"
+#include "trace_internal.h"
+
+/* What many calls have in common: compared as bytes, so no padding inside. */
+struct shape_key {
+	uint32_t kind;
+	uint32_t side;
+	uint32_t fn;
+	uint32_t n_parms;
+	uint32_t types[SHFL_MAX_PARMS];
+};
+
+struct task_key {
+	uint32_t pid;
+	uint32_t tid;
+	char comm[16];
+};
+
+/* Things with ids from 1, kept in memory to be found again. */
+struct keys {
+	struct intern intern;
+	void *keys;
+	size_t key_size;
+	size_t n;
+	size_t room;
+};
+
+struct hop_state {
+	char *name;
+	enum trace_side side;
+	struct latency busy;
+	int64_t self_ns;
+	uint64_t errors;
+	uint64_t depths; /* sum */
+};
+
+struct function_state {
+	struct latency latency;
+	uint64_t errors;
+};
+
+#define MAX_FUNCTIONS 64 /* with a summary: numbers below */
+
+struct trace_writer {
+	sqlite3_stmt *statements[N_TRACE_STATEMENTS];
+	struct intern payloads;
+	struct intern paths;
+	struct keys shapes;
+	struct keys tasks;
+	struct hop_state *hops; /* hop_id is the index + 1 */
+	size_t n_hops;
+	struct intern hop_names;
+	struct function_state functions[MAX_FUNCTIONS];
+	struct derive *derive;
+	int64_t last_call_id;
+	int64_t first_ns; /* INT64_MAX: nothing yet */
+	int64_t last_ns;
+	int64_t n_lost; /* sum of the losses */
+	int64_t n_damaged; /* calls that ended and are not complete */
+	size_t pending; /* bytes written since the last commit */
+	bool finished;
+};
+
+#endif
