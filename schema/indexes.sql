@@ -3,4 +3,3 @@
 
 CREATE INDEX call_op ON call (op_id) WHERE op_id IS NOT NULL;
 CREATE INDEX call_status ON call (status) WHERE status < 0;
-CREATE INDEX call_path ON call (path_id) WHERE path_id IS NOT NULL;

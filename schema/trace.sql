@@ -63,8 +63,7 @@ CREATE TABLE call (
 	shape_id INTEGER NOT NULL,
 	client INTEGER NOT NULL,
 	status INTEGER NOT NULL,
-	flags INTEGER NOT NULL, -- TRACE_F_*
-	complete INTEGER NOT NULL,
+	flags INTEGER NOT NULL, -- TRACE_F_*; 128: not complete
 	start_ns INTEGER NOT NULL,
 	duration_ns INTEGER, -- NULL: not ended
 	guest_start_ns INTEGER, -- raw
@@ -77,7 +76,11 @@ CREATE TABLE call (
 	in1 INTEGER, out1 INTEGER, mem1 INTEGER,
 	in2 INTEGER, out2 INTEGER, mem2 INTEGER,
 	in3 INTEGER, out3 INTEGER, mem3 INTEGER,
-	in4 INTEGER, out4 INTEGER, mem4 INTEGER,
+	in4 INTEGER, out4 INTEGER, mem4 INTEGER
+);
+-- The rest of calls with more than five parameters.
+CREATE TABLE call_more (
+	call_id INTEGER PRIMARY KEY,
 	in5 INTEGER, out5 INTEGER, mem5 INTEGER,
 	in6 INTEGER, out6 INTEGER, mem6 INTEGER,
 	in7 INTEGER, out7 INTEGER, mem7 INTEGER

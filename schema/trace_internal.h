@@ -8,6 +8,10 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
+#define PARMS_IN_CALL 5 /* of the columns of table call; the others are in call_more */
+#define TRACE_F_ALL 0x3f
+#define FLAG_NOT_COMPLETE 0x80 /* in the column beside TRACE_F_* */
+
 struct trace_writer;
 
 struct trace {
@@ -47,6 +51,7 @@ enum trace_statement {
 	INSERT_PATH,
 	INSERT_PAYLOAD,
 	INSERT_CALL,
+	INSERT_CALL_MORE,
 	INSERT_SPAN,
 	INSERT_SPAN_MERGED,
 	INSERT_OP,

@@ -16,7 +16,7 @@
 
 #define SQLITE_MAGIC "SQLite format 3"
 #define MAX_VALUE_BYTES (256 << 20) /* more than the largest parameter */
-#define CALL_COLUMNS 15 /* of the cursor's query, before types and values */
+#define CALL_COLUMNS 14 /* of the cursor's query, before types and values */
 
 struct trace_cursor {
 	struct trace *trace;
@@ -40,6 +40,7 @@ static const struct {
 	{"table", "path"},
 	{"table", "payload"},
 	{"table", "call"},
+	{"table", "call_more"},
 	{"table", "span"},
 	{"table", "span_merged"},
 	{"table", "op"},
@@ -71,14 +72,15 @@ static const struct {
 
 static const char events_sql[] =
 	"SELECT c.call_id, c.op_id, s.kind, s.side, c.client, s.fn, s.n_parms, c.status, c.flags,"
-	" c.complete, c.start_ns, c.duration_ns, c.guest_start_ns, c.guest_duration_ns,"
+	" c.start_ns, c.duration_ns, c.guest_start_ns, c.guest_duration_ns,"
 	" c.task_id,"
 	" s.type0, c.in0, c.out0, c.mem0, s.type1, c.in1, c.out1, c.mem1,"
 	" s.type2, c.in2, c.out2, c.mem2, s.type3, c.in3, c.out3, c.mem3,"
-	" s.type4, c.in4, c.out4, c.mem4, s.type5, c.in5, c.out5, c.mem5,"
-	" s.type6, c.in6, c.out6, c.mem6, s.type7, c.in7, c.out7, c.mem7,"
+	" s.type4, c.in4, c.out4, c.mem4, s.type5, m.in5, m.out5, m.mem5,"
+	" s.type6, m.in6, m.out6, m.mem6, s.type7, m.in7, m.out7, m.mem7,"
 	" t.pid, t.tid, t.comm, sh.name, p.path"
 	" FROM call AS c LEFT JOIN shape AS s ON s.shape_id = c.shape_id"
+	" LEFT JOIN call_more AS m ON m.call_id = c.call_id"
 	" LEFT JOIN task AS t ON t.task_id = c.task_id"
 	" LEFT JOIN share AS sh ON sh.share_id = c.share_id"
 	" LEFT JOIN path AS p ON p.path_id = c.path_id"
@@ -438,21 +440,21 @@ static int read_time(struct trace_cursor *cursor, int column, int64_t *ret)
 static int read_times(struct trace_cursor *cursor, struct trace_call *call)
 {
 	int64_t duration, guest_duration;
-	int rc = is_null(cursor, 10) ? damaged(cursor, 10) : read_time(cursor, 10, &call->start_ns);
+	int rc = is_null(cursor, 9) ? damaged(cursor, 9) : read_time(cursor, 9, &call->start_ns);
 
 	if (!rc)
-		rc = read_time(cursor, 11, &duration);
+		rc = read_time(cursor, 10, &duration);
 	if (!rc)
-		rc = read_time(cursor, 12, &call->guest_start_ns);
+		rc = read_time(cursor, 11, &call->guest_start_ns);
 	if (!rc)
-		rc = read_time(cursor, 13, &guest_duration);
+		rc = read_time(cursor, 12, &guest_duration);
 	if (rc)
 		return rc;
-	if (is_null(cursor, 11))
+	if (is_null(cursor, 10))
 		call->flags |= TRACE_F_UNFINISHED;
 	else
 		call->end_ns = call->start_ns + duration;
-	if (!is_null(cursor, 13))
+	if (!is_null(cursor, 12))
 		call->guest_end_ns = call->guest_start_ns + guest_duration;
 	return 0;
 }
@@ -470,8 +472,7 @@ static int read_head(struct trace_cursor *cursor, struct trace_call *call)
 		{0, UINT32_MAX}, /* fn */
 		{0, UINT32_MAX}, /* n_parms */
 		{INT32_MIN, INT32_MAX}, /* status */
-		{0, UINT32_MAX}, /* flags */
-		{0, 1}, /* complete */
+		{0, TRACE_F_ALL | FLAG_NOT_COMPLETE},
 	};
 	int64_t values[COUNT_OF(ranges)] = {0};
 
@@ -491,8 +492,8 @@ static int read_head(struct trace_cursor *cursor, struct trace_call *call)
 	call->fn = (uint32_t)values[5];
 	call->n_parms = (uint32_t)values[6];
 	call->status = (int32_t)values[7];
-	call->flags = (uint32_t)values[8];
-	call->complete = values[9];
+	call->flags = (uint32_t)values[8] & TRACE_F_ALL;
+	call->complete = !(values[8] & FLAG_NOT_COMPLETE);
 	return 0;
 }
 

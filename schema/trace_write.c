@@ -25,8 +25,8 @@ static const char *const statements[N_TRACE_STATEMENTS] = {
 	[INSERT_PATH] = "INSERT INTO path (path) VALUES (?)",
 	[INSERT_PAYLOAD] = "INSERT INTO payload (length, data) VALUES (?, ?)",
 	[INSERT_CALL] = "INSERT INTO call VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-			" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-			" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[INSERT_CALL_MORE] = "INSERT INTO call_more VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[INSERT_SPAN] = "INSERT INTO span VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 	[INSERT_SPAN_MERGED] = "INSERT INTO span_merged VALUES (?, ?, ?, ?)",
 	[INSERT_OP] = "INSERT INTO op VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -310,6 +310,17 @@ static void bind_or_null(sqlite3_stmt *stmt, int i, int64_t value)
 		sqlite3_bind_int64(stmt, i, value);
 }
 
+static int64_t stored_flags(const struct trace_call *call, const struct derived *derived)
+{
+	uint32_t flags = call->flags & TRACE_F_ALL & ~TRACE_F_UTF16;
+
+	if (derived->utf16)
+		flags |= TRACE_F_UTF16;
+	if (!call->complete || call->flags & TRACE_F_UNFINISHED)
+		flags |= FLAG_NOT_COMPLETE;
+	return flags;
+}
+
 static int insert_call(struct trace *trace, const struct trace_call *call, int64_t shape_id,
 		       int64_t task_id, const struct derived *derived, uint32_t n_kept)
 {
@@ -324,21 +335,37 @@ static int insert_call(struct trace *trace, const struct trace_call *call, int64
 	sqlite3_bind_int64(stmt, 2, shape_id);
 	sqlite3_bind_int64(stmt, 3, call->client);
 	sqlite3_bind_int64(stmt, 4, ended ? call->status : 0);
-	sqlite3_bind_int64(stmt, 5,
-			   (call->flags & ~TRACE_F_UTF16) | (derived->utf16 ? TRACE_F_UTF16 : 0));
-	sqlite3_bind_int64(stmt, 6, call->complete && ended);
-	sqlite3_bind_int64(stmt, 7, call->start_ns);
+	sqlite3_bind_int64(stmt, 5, stored_flags(call, derived));
+	sqlite3_bind_int64(stmt, 6, call->start_ns);
 	if (ended)
-		sqlite3_bind_int64(stmt, 8, call->end_ns - call->start_ns);
-	bind_or_null(stmt, 9, call->guest_start_ns);
+		sqlite3_bind_int64(stmt, 7, call->end_ns - call->start_ns);
+	bind_or_null(stmt, 8, call->guest_start_ns);
 	if (call->guest_end_ns)
-		sqlite3_bind_int64(stmt, 10, call->guest_end_ns - call->guest_start_ns);
-	sqlite3_bind_int64(stmt, 11, task_id);
-	bind_or_null(stmt, 12, call->op_id);
-	bind_or_null(stmt, 13, derived->share_id);
-	bind_or_null(stmt, 14, derived->path_id);
-	for (uint32_t i = 0; i < n_kept; i++)
-		bind_parm(stmt, 15 + 3 * (int)i, &call->parms[i], ended);
+		sqlite3_bind_int64(stmt, 9, call->guest_end_ns - call->guest_start_ns);
+	sqlite3_bind_int64(stmt, 10, task_id);
+	bind_or_null(stmt, 11, call->op_id);
+	bind_or_null(stmt, 12, derived->share_id);
+	bind_or_null(stmt, 13, derived->path_id);
+	for (uint32_t i = 0; i < n_kept && i < PARMS_IN_CALL; i++)
+		bind_parm(stmt, 14 + 3 * (int)i, &call->parms[i], ended);
+	return run(trace, stmt);
+}
+
+static int insert_call_more(struct trace *trace, const struct trace_call *call, uint32_t n_kept)
+{
+	bool ended = !(call->flags & TRACE_F_UNFINISHED);
+	sqlite3_stmt *stmt;
+	int rc;
+
+	if (n_kept <= PARMS_IN_CALL)
+		return 0;
+	rc = trace_statement(trace, INSERT_CALL_MORE, &stmt);
+	if (rc)
+		return rc;
+	sqlite3_clear_bindings(stmt);
+	sqlite3_bind_int64(stmt, 1, call->call_id);
+	for (uint32_t i = PARMS_IN_CALL; i < n_kept; i++)
+		bind_parm(stmt, 2 + 3 * (int)(i - PARMS_IN_CALL), &call->parms[i], ended);
 	return run(trace, stmt);
 }
 
@@ -495,6 +522,8 @@ int trace_add_call(struct trace *trace, const struct trace_call *call,
 		rc = derive_event(trace, trace->writer->derive, call, &derived);
 	if (!rc)
 		rc = insert_call(trace, call, shape_id, task_id, &derived, n_kept);
+	if (!rc)
+		rc = insert_call_more(trace, call, n_kept);
 	if (!rc)
 		rc = add_spans(trace, call, spans, n_spans);
 	if (!rc)

@@ -8,34 +8,35 @@ SELECT c.call_id, c.op_id,
 	c.client, s.fn, coalesce(f.name, 'SHFL_FN_' || s.fn) AS fn_name, sh.name AS share,
 	CASE f.root
 		WHEN 0 THEN c.in0 WHEN 1 THEN c.in1 WHEN 2 THEN c.in2 WHEN 3 THEN c.in3
-		WHEN 4 THEN c.in4 WHEN 5 THEN c.in5 WHEN 6 THEN c.in6 WHEN 7 THEN c.in7
+		WHEN 4 THEN c.in4 WHEN 5 THEN m.in5 WHEN 6 THEN m.in6 WHEN 7 THEN m.in7
 		WHEN 8 THEN coalesce(c.out0, c.in0) WHEN 9 THEN coalesce(c.out1, c.in1)
 		WHEN 10 THEN coalesce(c.out2, c.in2) WHEN 11 THEN coalesce(c.out3, c.in3)
-		WHEN 12 THEN coalesce(c.out4, c.in4) WHEN 13 THEN coalesce(c.out5, c.in5)
-		WHEN 14 THEN coalesce(c.out6, c.in6) WHEN 15 THEN coalesce(c.out7, c.in7) END AS root,
+		WHEN 12 THEN coalesce(c.out4, c.in4) WHEN 13 THEN coalesce(m.out5, m.in5)
+		WHEN 14 THEN coalesce(m.out6, m.in6) WHEN 15 THEN coalesce(m.out7, m.in7) END AS root,
 	coalesce(o.handle,
 	CASE f.handle
 		WHEN 0 THEN c.in0 WHEN 1 THEN c.in1 WHEN 2 THEN c.in2 WHEN 3 THEN c.in3
-		WHEN 4 THEN c.in4 WHEN 5 THEN c.in5 WHEN 6 THEN c.in6 WHEN 7 THEN c.in7 END) AS handle,
+		WHEN 4 THEN c.in4 WHEN 5 THEN m.in5 WHEN 6 THEN m.in6 WHEN 7 THEN m.in7 END) AS handle,
 	p.path,
 	CASE f.offset
 		WHEN 0 THEN c.in0 WHEN 1 THEN c.in1 WHEN 2 THEN c.in2 WHEN 3 THEN c.in3
-		WHEN 4 THEN c.in4 WHEN 5 THEN c.in5 WHEN 6 THEN c.in6 WHEN 7 THEN c.in7 END AS offset,
+		WHEN 4 THEN c.in4 WHEN 5 THEN m.in5 WHEN 6 THEN m.in6 WHEN 7 THEN m.in7 END AS offset,
 	CASE f.count
 		WHEN 0 THEN c.in0 WHEN 1 THEN c.in1 WHEN 2 THEN c.in2 WHEN 3 THEN c.in3
-		WHEN 4 THEN c.in4 WHEN 5 THEN c.in5 WHEN 6 THEN c.in6 WHEN 7 THEN c.in7 END AS count_in,
+		WHEN 4 THEN c.in4 WHEN 5 THEN m.in5 WHEN 6 THEN m.in6 WHEN 7 THEN m.in7 END AS count_in,
 	CASE WHEN c.duration_ns IS NULL THEN NULL ELSE CASE f.count
 		WHEN 0 THEN coalesce(c.out0, c.in0) WHEN 1 THEN coalesce(c.out1, c.in1)
 		WHEN 2 THEN coalesce(c.out2, c.in2) WHEN 3 THEN coalesce(c.out3, c.in3)
-		WHEN 4 THEN coalesce(c.out4, c.in4) WHEN 5 THEN coalesce(c.out5, c.in5)
-		WHEN 6 THEN coalesce(c.out6, c.in6) WHEN 7 THEN coalesce(c.out7, c.in7) END END AS count_out,
+		WHEN 4 THEN coalesce(c.out4, c.in4) WHEN 5 THEN coalesce(m.out5, m.in5)
+		WHEN 6 THEN coalesce(m.out6, m.in6) WHEN 7 THEN coalesce(m.out7, m.in7) END END AS count_out,
 	CASE WHEN c.duration_ns IS NOT NULL THEN c.status END AS status,
 	CASE WHEN c.duration_ns IS NOT NULL THEN coalesce(st.name, c.status) END AS status_name,
 	o.result, cr.name AS result_name,
-	c.start_ns, c.duration_ns, t.pid, t.tid, t.comm, c.complete,
-	c.flags, s.n_parms, c.guest_start_ns, c.guest_duration_ns
+	c.start_ns, c.duration_ns, t.pid, t.tid, t.comm, c.flags & 128 = 0 AS complete,
+	c.flags & 127 AS flags, s.n_parms, c.guest_start_ns, c.guest_duration_ns
 FROM call AS c
 JOIN shape AS s ON s.shape_id = c.shape_id AND s.kind = 1
+LEFT JOIN call_more AS m ON m.call_id = c.call_id
 LEFT JOIN function AS f ON f.kind = 1 AND f.fn = s.fn
 LEFT JOIN task AS t ON t.task_id = c.task_id
 LEFT JOIN share AS sh ON sh.share_id = c.share_id
@@ -97,14 +98,17 @@ FROM (
 		c.in4 AS i, c.out4 AS o, c.mem4 AS m
 	FROM call AS c JOIN shape AS s ON s.shape_id = c.shape_id WHERE s.type4 IS NOT NULL UNION ALL
 	SELECT c.call_id, c.shape_id, c.duration_ns, 5 AS idx, s.type5 AS type,
-		c.in5 AS i, c.out5 AS o, c.mem5 AS m
-	FROM call AS c JOIN shape AS s ON s.shape_id = c.shape_id WHERE s.type5 IS NOT NULL UNION ALL
+		m.in5 AS i, m.out5 AS o, m.mem5 AS m
+	FROM call AS c JOIN shape AS s ON s.shape_id = c.shape_id
+	JOIN call_more AS m ON m.call_id = c.call_id WHERE s.type5 IS NOT NULL UNION ALL
 	SELECT c.call_id, c.shape_id, c.duration_ns, 6 AS idx, s.type6 AS type,
-		c.in6 AS i, c.out6 AS o, c.mem6 AS m
-	FROM call AS c JOIN shape AS s ON s.shape_id = c.shape_id WHERE s.type6 IS NOT NULL UNION ALL
+		m.in6 AS i, m.out6 AS o, m.mem6 AS m
+	FROM call AS c JOIN shape AS s ON s.shape_id = c.shape_id
+	JOIN call_more AS m ON m.call_id = c.call_id WHERE s.type6 IS NOT NULL UNION ALL
 	SELECT c.call_id, c.shape_id, c.duration_ns, 7 AS idx, s.type7 AS type,
-		c.in7 AS i, c.out7 AS o, c.mem7 AS m
-	FROM call AS c JOIN shape AS s ON s.shape_id = c.shape_id WHERE s.type7 IS NOT NULL
+		m.in7 AS i, m.out7 AS o, m.mem7 AS m
+	FROM call AS c JOIN shape AS s ON s.shape_id = c.shape_id
+	JOIN call_more AS m ON m.call_id = c.call_id WHERE s.type7 IS NOT NULL
 ) AS v
 JOIN shape AS s ON s.shape_id = v.shape_id
 LEFT JOIN parameter AS p ON p.kind = s.kind AND p.fn = s.fn AND p.idx = v.idx;

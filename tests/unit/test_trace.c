@@ -498,30 +498,68 @@ Test(trace, integrity)
 	cr_assert_query(&f, "PRAGMA page_size", "16384");
 }
 
-Test(trace, compact_enough)
+/* A call as both sides see it; spans[0] to [3] are the guest's. */
+static void add_usual_call(int i, bool both)
 {
+	struct trace_call call = write_call(&f, 7, (uint64_t)i * 4096, 4096);
+	int64_t at = call.start_ns;
+	int base = both ? 3 : 0;
+	struct trace_span spans[] = {
+		{"vboxsf_write", TRACE_SIDE_GUEST, 0, -1, 1, at - 30000, at + 65000, 0, 0},
+		{"vbg_hgcm_call", TRACE_SIDE_GUEST, 1, 0, 1, at - 20000, at + 55000, 0, 0},
+		{"vbg_req_perform", TRACE_SIDE_GUEST, 2, 1, 1, at - 10000, at + 45000, 0, 0},
+		{"svcCall", TRACE_SIDE_HOST, base, base - 1, 1, at, at + 35000, 0, 0},
+		{"vbsfWrite", TRACE_SIDE_HOST, base + 1, base, 1, at + 400, at + 33500, 0, 0},
+		{"RTFileWrite", TRACE_SIDE_HOST, base + 2, base + 1, 1, at + 800, at + 33000, 0, 0},
+		{"pwrite64", TRACE_SIDE_HOST, base + 3, base + 2, 1, at + 1200, at + 32600, 0,
+		 4096},
+		{"svcComplete", TRACE_SIDE_HOST, base + 1, base, 1, at + 33700, at + 34000, 0, 0},
+	};
+	struct trace_op op = {.op_id = i + 1,
+			      .name = "vboxsf_write_end",
+			      .start_ns = at - 40000,
+			      .end_ns = at + 70000,
+			      .ret = 4096,
+			      .comm = "dd",
+			      .n_calls = 1};
+
+	call.parms[4].payload_in = i + 100000;
+	call.end_ns = at + 34000;
+	if (both) {
+		call.side = TRACE_SIDE_BOTH;
+		call.op_id = op.op_id;
+		call.guest_start_ns = at / 2;
+		call.guest_end_ns = at / 2 + 75000;
+		cr_assert_eq(trace_add_op(f.trace, &op), 0);
+	}
+	cr_assert_eq(trace_add_call(f.trace, &call, spans + 3 - base, 5 + (size_t)base), 0);
+}
+
+static long bytes_per_call(bool both)
+{
+	const int n = 50000;
 	struct stat st;
-	const int n = 20000;
 
 	add_mount(&f);
 	add_create(&f, "/out.bin", 7, SHFL_FILE_CREATED);
 	f.now_ns = 400000000000000; /* an uptime of days */
-	for (int i = 0; i < n; i++) {
-		struct trace_call call = write_call(&f, 7, (uint64_t)i * 4096, 4096);
-		int64_t at = call.start_ns;
-		struct trace_span spans[] = {
-			{"svcCall", TRACE_SIDE_HOST, 0, -1, 1, at, at + 35000, 0, 0},
-			{"vbsfWrite", TRACE_SIDE_HOST, 1, 0, 1, at + 400, at + 33500, 0, 0},
-			{"RTFileWrite", TRACE_SIDE_HOST, 2, 1, 1, at + 800, at + 33000, 0, 0},
-			{"pwrite64", TRACE_SIDE_HOST, 3, 2, 1, at + 1200, at + 32600, 0, 4096},
-			{"svcComplete", TRACE_SIDE_HOST, 1, 0, 1, at + 33700, at + 34000, 0, 0},
-		};
-
-		call.parms[4].payload_in = i + 100000;
-		call.end_ns = at + 34000;
-		cr_assert_eq(trace_add_call(f.trace, &call, spans, 5), 0);
-	}
+	for (int i = 0; i < n; i++)
+		add_usual_call(i, both);
 	fixture_reopen(&f, NULL);
 	cr_assert_eq(stat(f.file, &st), 0);
-	cr_assert_leq(st.st_size / n, 200, "%ld bytes a call", (long)(st.st_size / n));
+	return (long)st.st_size / n;
+}
+
+Test(trace, compact_with_the_host_side)
+{
+	long bytes = bytes_per_call(false);
+
+	cr_assert_leq(bytes, 200, "%ld bytes a call", bytes);
+}
+
+Test(trace, compact_with_both_sides)
+{
+	long bytes = bytes_per_call(true);
+
+	cr_assert_leq(bytes, 450, "%ld bytes a call", bytes);
 }
