@@ -110,6 +110,8 @@ int lab_stream_step(struct lab_stream *stream, short events)
 
 void lab_stream_hang_up(struct lab_stream *stream)
 {
+	if (stream->listener >= 0)
+		stream_accept(stream);
 	close_descriptor(&stream->listener);
 }
 

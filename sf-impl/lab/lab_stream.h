@@ -31,7 +31,7 @@ struct pollfd lab_stream_wants(const struct lab_stream *stream);
  */
 int lab_stream_step(struct lab_stream *stream, short events);
 
-/* QEMU is gone: waits for no connection any more. */
+/* QEMU is gone: takes what it has left behind, but waits for no connection any more. */
 void lab_stream_hang_up(struct lab_stream *stream);
 
 /* Nothing more will come, and everything is written. */
