@@ -52,7 +52,8 @@ struct trace_call {
 	uint32_t fn;
 	uint32_t n_parms; /* as the caller said; at most SHFL_MAX_PARMS are in parms */
 	struct trace_parm parms[SHFL_MAX_PARMS];
-	int32_t status;
+	int32_t status; /* the service's; the guest's where there is no host */
+	int32_t guest_status; /* what the guest got, where it was seen there */
 	uint32_t flags; /* TRACE_F_* */
 	bool complete; /* ended, and nothing of it is missing */
 	int64_t start_ns; /* host's entry; guest's (mapped) where there is no host */

@@ -86,6 +86,9 @@ CREATE TABLE call_more (
 	in7 INTEGER, out7 INTEGER, mem7 INTEGER
 );
 
+-- Calls that ended differently in the guest than in the service (cancelled ones).
+CREATE TABLE guest_status (call_id INTEGER PRIMARY KEY, status INTEGER NOT NULL);
+
 -- Hops crossed by calls. enter_ns counts from the call's start.
 CREATE TABLE span (
 	call_id INTEGER NOT NULL,

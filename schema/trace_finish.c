@@ -15,9 +15,9 @@ static int write_hop_summary(struct trace *trace, const struct hop_state *hop, i
 		return 0;
 	return trace_run(trace, INSERT_HOP_SUMMARY, "idiiiiiiiii", hop_id,
 			 (double)hop->depths / (double)busy->n, (int64_t)busy->n, busy->total_ns,
-			 hop->self_ns, busy->min_ns, latency_percentile(busy, 50),
-			 latency_percentile(busy, 90), latency_percentile(busy, 99), busy->max_ns,
-			 (int64_t)hop->errors);
+			 hop->self_ns > 0 ? hop->self_ns : 0, busy->min_ns,
+			 latency_percentile(busy, 50), latency_percentile(busy, 90),
+			 latency_percentile(busy, 99), busy->max_ns, (int64_t)hop->errors);
 }
 
 static int write_function_summary(struct trace *trace, const struct function_state *function,

@@ -41,6 +41,7 @@ static const struct {
 	{"table", "payload"},
 	{"table", "call"},
 	{"table", "call_more"},
+	{"table", "guest_status"},
 	{"table", "span"},
 	{"table", "span_merged"},
 	{"table", "op"},
@@ -78,9 +79,10 @@ static const char events_sql[] =
 	" s.type2, c.in2, c.out2, c.mem2, s.type3, c.in3, c.out3, c.mem3,"
 	" s.type4, c.in4, c.out4, c.mem4, s.type5, m.in5, m.out5, m.mem5,"
 	" s.type6, m.in6, m.out6, m.mem6, s.type7, m.in7, m.out7, m.mem7,"
-	" t.pid, t.tid, t.comm, sh.name, p.path"
+	" t.pid, t.tid, t.comm, sh.name, p.path, g.status"
 	" FROM call AS c LEFT JOIN shape AS s ON s.shape_id = c.shape_id"
 	" LEFT JOIN call_more AS m ON m.call_id = c.call_id"
+	" LEFT JOIN guest_status AS g ON g.call_id = c.call_id"
 	" LEFT JOIN task AS t ON t.task_id = c.task_id"
 	" LEFT JOIN share AS sh ON sh.share_id = c.share_id"
 	" LEFT JOIN path AS p ON p.path_id = c.path_id"
@@ -92,7 +94,8 @@ enum {
 	COLUMN_TID,
 	COLUMN_COMM,
 	COLUMN_SHARE,
-	COLUMN_PATH
+	COLUMN_PATH,
+	COLUMN_GUEST_STATUS
 };
 
 /* Opening. */
@@ -516,6 +519,17 @@ static int read_task(struct trace_cursor *cursor, struct trace_call *call)
 	return 0;
 }
 
+static int read_guest_status(struct trace_cursor *cursor, struct trace_call *call)
+{
+	int64_t status = call->status;
+	int rc = 0;
+
+	if (!is_null(cursor, COLUMN_GUEST_STATUS))
+		rc = read_int(cursor, COLUMN_GUEST_STATUS, INT32_MIN, INT32_MAX, &status);
+	call->guest_status = call->guest_end_ns ? (int32_t)status : 0;
+	return rc;
+}
+
 int trace_next(struct trace_cursor *cursor, struct trace_call *call)
 {
 	struct trace_call next = {0};
@@ -532,6 +546,8 @@ int trace_next(struct trace_cursor *cursor, struct trace_call *call)
 		rc = read_parms(cursor, &next);
 	if (!rc)
 		rc = read_task(cursor, &next);
+	if (!rc)
+		rc = read_guest_status(cursor, &next);
 	if (rc)
 		return rc;
 	next.share = (const char *)sqlite3_column_text(cursor->stmt, COLUMN_SHARE);

@@ -27,6 +27,7 @@ static const char *const statements[N_TRACE_STATEMENTS] = {
 	[INSERT_CALL] = "INSERT INTO call VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
 			" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[INSERT_CALL_MORE] = "INSERT INTO call_more VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[INSERT_GUEST_STATUS] = "INSERT INTO guest_status VALUES (?, ?)",
 	[INSERT_SPAN] = "INSERT INTO span VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 	[INSERT_SPAN_MERGED] = "INSERT INTO span_merged VALUES (?, ?, ?, ?)",
 	[INSERT_OP] = "INSERT INTO op VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -369,6 +370,14 @@ static int insert_call_more(struct trace *trace, const struct trace_call *call, 
 	return run(trace, stmt);
 }
 
+static int insert_guest_status(struct trace *trace, const struct trace_call *call)
+{
+	if (!call->guest_end_ns || call->guest_status == call->status)
+		return 0;
+	return trace_run(trace, INSERT_GUEST_STATUS, "ii", call->call_id,
+			 (int64_t)call->guest_status);
+}
+
 static int insert_span(struct trace *trace, const struct trace_call *call, size_t i,
 		       const struct trace_span *span, int64_t hop_id)
 {
@@ -402,14 +411,24 @@ static int64_t span_busy(const struct trace_span *span)
 	return span->exit_ns ? span->exit_ns - span->enter_ns : 0;
 }
 
+/*
+ * What a span spent itself. A hop around several calls is in all of them and
+ * left in the last one: in the others it counts less than nothing.
+ */
 static int64_t span_self(const struct trace_span *spans, size_t n_spans, size_t i)
 {
-	int64_t self = span_busy(&spans[i]);
+	uint64_t self = (uint64_t)span_busy(&spans[i]);
 
 	for (size_t k = i + 1; k < n_spans; k++)
 		if (spans[k].parent == (int)i)
-			self -= span_busy(&spans[k]);
-	return self > 0 ? self : 0;
+			self -= (uint64_t)span_busy(&spans[k]);
+	return (int64_t)self;
+}
+
+/* Times from a hostile guest may be absurd. */
+static int64_t wrapping_sum(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a + (uint64_t)b);
 }
 
 static int summarise_span(struct trace *trace, const struct trace_span *spans, size_t n_spans,
@@ -417,9 +436,9 @@ static int summarise_span(struct trace *trace, const struct trace_span *spans, s
 {
 	struct hop_state *hop = &trace->writer->hops[hop_id - 1];
 
+	hop->self_ns = wrapping_sum(hop->self_ns, span_self(spans, n_spans, i));
 	if (!spans[i].exit_ns)
 		return 0;
-	hop->self_ns += span_self(spans, n_spans, i);
 	hop->errors += spans[i].ret < 0;
 	hop->depths += spans[i].depth;
 	return latency_add(&hop->busy, span_busy(&spans[i]));
@@ -442,7 +461,7 @@ static int add_spans(struct trace *trace, const struct trace_call *call,
 
 		if (!rc)
 			rc = insert_span(trace, call, i, &spans[i], hop_id);
-		if (!rc)
+		if (!rc && !(call->flags & TRACE_F_UNFINISHED))
 			rc = summarise_span(trace, spans, n_spans, i, hop_id);
 		if (rc)
 			return rc;
@@ -524,6 +543,8 @@ int trace_add_call(struct trace *trace, const struct trace_call *call,
 		rc = insert_call(trace, call, shape_id, task_id, &derived, n_kept);
 	if (!rc)
 		rc = insert_call_more(trace, call, n_kept);
+	if (!rc)
+		rc = insert_guest_status(trace, call);
 	if (!rc)
 		rc = add_spans(trace, call, spans, n_spans);
 	if (!rc)

@@ -33,10 +33,12 @@ SELECT c.call_id, c.op_id,
 	CASE WHEN c.duration_ns IS NOT NULL THEN coalesce(st.name, c.status) END AS status_name,
 	o.result, cr.name AS result_name,
 	c.start_ns, c.duration_ns, t.pid, t.tid, t.comm, c.flags & 128 = 0 AS complete,
-	c.flags & 127 AS flags, s.n_parms, c.guest_start_ns, c.guest_duration_ns
+	c.flags & 127 AS flags, s.n_parms, c.guest_start_ns, c.guest_duration_ns,
+	CASE WHEN c.guest_duration_ns IS NOT NULL THEN coalesce(g.status, c.status) END AS guest_status
 FROM call AS c
 JOIN shape AS s ON s.shape_id = c.shape_id AND s.kind = 1
 LEFT JOIN call_more AS m ON m.call_id = c.call_id
+LEFT JOIN guest_status AS g ON g.call_id = c.call_id
 LEFT JOIN function AS f ON f.kind = 1 AND f.fn = s.fn
 LEFT JOIN task AS t ON t.task_id = c.task_id
 LEFT JOIN share AS sh ON sh.share_id = c.share_id

@@ -46,9 +46,11 @@ Test(trace, a_call_comes_back_as_it_was_written)
 	call.parms[1].in = call.parms[1].out = 0xfffffffffffffff0u;
 	call.parms[4].payload_in = add_payload(&f, "abc", 3);
 	call.status = VERR_DISK_FULL;
+	call.guest_status = VERR_INTERRUPTED;
 	add_call(&f, &call);
 	fixture_reopen(&f, NULL);
 	read_nth(0, &got);
+	cr_assert_eq(got.guest_status, VERR_INTERRUPTED);
 	cr_assert_eq(got.call_id, call.call_id);
 	cr_assert_eq(got.op_id, 99);
 	cr_assert_eq(got.side, TRACE_SIDE_BOTH);
@@ -307,6 +309,25 @@ Test(trace, spans_and_their_summaries)
 			"svcCall,vbsfWrite,pwrite64");
 	cr_assert_query(&f, "SELECT n || ' ' || total_ns || ' ' || p99 FROM function_latency",
 			"100 1000000 10000");
+}
+
+/* An op of two calls: its own time is what neither of them took. */
+Test(trace, a_hop_around_two_calls_counts_once)
+{
+	for (int i = 0; i < 2; i++) {
+		struct trace_call call = write_call(&f, 1, 0, 1);
+		int64_t at = call.start_ns;
+		struct trace_span spans[] = {
+			{"vboxsf_read_folio", TRACE_SIDE_GUEST, 0, -1, 1, 1000000, i ? 1100000 : 0,
+			 0, 0},
+			{"vboxsf_read", TRACE_SIDE_GUEST, 1, 0, 1, at, at + 10000, 0, 0},
+		};
+
+		cr_assert_eq(trace_add_call(f.trace, &call, spans, 2), 0);
+	}
+	fixture_reopen(&f, NULL);
+	cr_assert_query(&f, "SELECT n || ' ' || total_ns || ' ' || self_ns FROM hop_latency",
+			"1 100000 80000");
 }
 
 Test(trace, ops_have_the_path_of_their_calls)
