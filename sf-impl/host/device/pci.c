@@ -10,8 +10,6 @@
 #define PCI_COMMAND 0x04
 #define PCI_SUBCLASS 0x0a
 #define PCI_BAR0 0x10
-#define PCI_SUBSYSTEM_VENDOR 0x2c
-#define PCI_SUBSYSTEM 0x2e
 #define PCI_INTERRUPT_LINE 0x3c
 #define PCI_INTERRUPT_PIN 0x3d
 
@@ -39,8 +37,7 @@ void pci_config_init(struct pci_config *config, const struct pci_identity *ident
 	put(config->bytes + PCI_VENDOR, identity->vendor, 2);
 	put(config->bytes + PCI_DEVICE, identity->device, 2);
 	put(config->bytes + PCI_SUBCLASS, identity->class, 2);
-	put(config->bytes + PCI_SUBSYSTEM_VENDOR, identity->vendor, 2);
-	put(config->bytes + PCI_SUBSYSTEM, identity->device, 2);
+	/* The subsystem ids stay 0: Linux's driver binds to no other. */
 	put(config->bytes + PCI_BAR0, PCI_BAR_IS_PORTS, 4);
 	put(config->bytes + PCI_INTERRUPT_PIN, 1, 1);
 
