@@ -147,14 +147,16 @@ int32_t path_from_guest(const struct sf_client *client, uint32_t root, const SHF
 	char text[PATH_TEXT_MAX];
 	int32_t status = mapping_for_path(client, root, &ret_path->mapping);
 
-	(void)options;
 	if (VBOX_SUCCESS(status))
 		status = string_to_utf8(string, client_is_utf8(client), text, sizeof(text));
 	if (VBOX_FAILURE(status))
 		return status;
 	if (!characters_are_legal(client, text))
 		return VERR_INVALID_NAME;
-	return resolve(ret_path->mapping, text, (char)client->delimiter, ret_path->text);
+	status = resolve(ret_path->mapping, text, (char)client->delimiter, ret_path->text);
+	if (VBOX_SUCCESS(status))
+		path_correct_case(client, options, ret_path);
+	return status;
 }
 
 int32_t path_check_target(const struct sf_client *client, const char *target)

@@ -52,6 +52,12 @@ struct sf_path {
 int32_t path_from_guest(const struct sf_client *client, uint32_t root, const SHFLSTRING *string,
 			unsigned options, struct sf_path *ret_path);
 
+/*
+ * Where a share is mapped case-insensitive but its file system is not: components
+ * that do not exist become the entries that differ by case alone. path_case.c.
+ */
+void path_correct_case(const struct sf_client *client, unsigned options, struct sf_path *path);
+
 /* Whether a symlink's target has only characters that a path may have. */
 int32_t path_check_target(const struct sf_client *client, const char *target);
 

@@ -98,6 +98,9 @@ int32_t RTSymlinkDelete(int root, const char *path);
 /* The file system that root is on. */
 int32_t RTFsQueryInfo(int root, struct statvfs *ret_info, dev_t *ret_device);
 
+/* The next name alone, without the cost of its attributes; NULL at the end. */
+const char *rt_dir_next_name(struct rt_dir *dir);
+
 /* Whether a name matches a pattern with * ? < > " (spec/shfl-service.md 10.8). */
 bool rt_filter_matches(const char *filter, const char *name);
 

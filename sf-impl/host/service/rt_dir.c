@@ -103,6 +103,13 @@ static const struct dirent *next_match(struct rt_dir *dir)
 	return found;
 }
 
+const char *rt_dir_next_name(struct rt_dir *dir)
+{
+	const struct dirent *found = next_match(dir);
+
+	return found ? found->d_name : NULL;
+}
+
 HOP int32_t RTDirRead(struct rt_dir *dir, int root, bool follow, struct rt_dir_entry *ret_entry)
 {
 	const struct dirent *found = next_match(dir);

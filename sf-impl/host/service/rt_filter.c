@@ -3,7 +3,7 @@
  * Matching names against NT wildcards, ignoring case:
  *   ?  one character         *  any run
  *   >  one character but a dot, or nothing at a dot or at the end
- *   <  any run that does not go beyond the last dot
+ *   <  any run that does not go beyond the last dot that is left, if there is one
  *   "  a dot, or the end
  */
 #include <string.h>
@@ -15,7 +15,7 @@
 struct restart {
 	const char *filter;
 	const char *name;
-	bool to_last_dot;
+	const char *last_dot; /* NULL: any run */
 };
 
 static bool take_one(uint32_t wanted, const char **name)
@@ -50,7 +50,7 @@ static bool extend_run(struct restart *restart)
 {
 	if (!restart->filter || !*restart->name)
 		return false;
-	if (restart->to_last_dot && *restart->name == '.' && !strchr(restart->name + 1, '.'))
+	if (restart->last_dot && restart->name > restart->last_dot)
 		return false;
 	utf8_next(&restart->name);
 	return true;
@@ -58,9 +58,8 @@ static bool extend_run(struct restart *restart)
 
 bool rt_filter_matches(const char *filter, const char *name)
 {
-	bool has_dot = strchr(name, '.');
 	struct restart restart = {0};
-	const char *next;
+	const char *next, *last_dot;
 	uint32_t wanted;
 
 	if (!strcmp(filter, "*") || !strcmp(filter, "<\""))
@@ -69,7 +68,8 @@ bool rt_filter_matches(const char *filter, const char *name)
 		next = filter;
 		wanted = utf8_next(&next);
 		if (wanted == '*' || wanted == '<') {
-			restart = (struct restart){next, name, wanted == '<' && has_dot};
+			last_dot = wanted == '<' ? strrchr(name, '.') : NULL;
+			restart = (struct restart){next, name, last_dot};
 			filter = next;
 		} else if (wanted && take_one(wanted, &name)) {
 			filter = next;

@@ -14,7 +14,7 @@ HOP int32_t vbsfRemove(struct sf_client *client, uint32_t root, const SHFLSTRING
 
 	(void)path_size;
 	if (VBOX_FAILURE(status))
-		return status == VERR_NOT_FOUND ? VERR_WRITE_PROTECT : status;
+		return status;
 	if (!mapping_is_writable(host.mapping))
 		return VERR_WRITE_PROTECT;
 	folder = host.mapping->folder_fd;
@@ -133,6 +133,7 @@ HOP int32_t vbsfReadLink(struct sf_client *client, uint32_t root, const SHFLSTRI
 HOP int32_t vbsfSymlink(struct sf_client *client, uint32_t root, const SHFLSTRING *path,
 			const SHFLSTRING *target, SHFLFSOBJINFO *info)
 {
+	const uint32_t needed = SHFL_ADD_MAPPING_F_CREATE_SYMLINKS | SHFL_ADD_MAPPING_F_WRITABLE;
 	struct mapping *mapping;
 	char text[PATH_TEXT_MAX];
 	struct sf_path host;
@@ -144,7 +145,7 @@ HOP int32_t vbsfSymlink(struct sf_client *client, uint32_t root, const SHFLSTRIN
 	mapping = mapping_get(root);
 	if (!mapping || !client->map_counts[root])
 		return VERR_INVALID_PARAMETER;
-	if (!(mapping->flags & SHFL_ADD_MAPPING_F_CREATE_SYMLINKS) || !mapping_is_writable(mapping))
+	if ((mapping->flags & needed) != needed)
 		return VERR_WRITE_PROTECT;
 	status = path_from_guest(client, root, path, 0, &host);
 	if (VBOX_SUCCESS(status))
