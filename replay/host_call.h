@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Host calls of a trace, with directories of the scratch directory in place of the host's. */
+#ifndef REPLAY_HOST_CALL_H
+#define REPLAY_HOST_CALL_H
+
+#include "replay_call.h"
+#include "scratch.h"
+
+/* The service keeps the pointer to a status LED: this is what it gets. */
+struct host_led {
+	uint32_t words[4];
+};
+
+/*
+ * Changes the parameters of a host call that parms_build() has filled. False:
+ * it is not one that can be made without touching what is outside; *ret_why.
+ */
+bool host_call_confine(struct replay_call *call, struct scratch *scratch, struct host_led *led,
+		       const char **ret_why);
+
+#endif

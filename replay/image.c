@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The pass over the trace, and the shares that the tree hangs from. */
+#include "image_model.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define IMAGE_STAGE "contents" /* no share's directory: those begin with a number */
+
+struct image_volume *image_volume_of_root(const struct image *image, uint64_t root)
+{
+	return root < SHFL_MAX_MAPPINGS ? image->roots[root] : NULL;
+}
+
+static int volume_init(struct image *image, struct image_volume *volume, const char *path)
+{
+	struct image_object *root = image_object_new(&image->tree, true, 0);
+
+	volume->root = calloc(1, sizeof(*volume->root) + 1);
+	volume->path = path;
+	if (!root || !volume->root)
+		return -ENOMEM; /* the tree owns the object, image_clear() frees the entry */
+	root->type = RTFS_TYPE_DIRECTORY;
+	root->known = IMAGE_TYPE;
+	root->users = 1;
+	volume->root->initial = root;
+	volume->root->now = root;
+	volume->root->known = true;
+	return 0;
+}
+
+/* The volume for a host directory, by its directory in the scratch directory. */
+static int volume_get(struct image *image, const char *key, const char *name,
+		      struct image_volume **ret)
+{
+	const struct scratch_share *share;
+	int status = scratch_share(image->scratch, key, name, &share);
+	size_t i = 0;
+
+	if (status < 0)
+		return status;
+	while (i < image->n_volumes && image->volumes[i].path != share->path)
+		i++;
+	if (i == image->n_volumes) {
+		image->n_volumes++;
+		status = volume_init(image, &image->volumes[i], share->path);
+	}
+	*ret = &image->volumes[i];
+	return status;
+}
+
+int image_add_share(struct image *image, const char *name, const char *key)
+{
+	size_t size = strlen(name) + 1;
+	struct image_name *item = malloc(sizeof(*item) + size);
+	int status;
+
+	if (!item)
+		return -ENOMEM;
+	status = volume_get(image, key, name, &item->volume);
+	if (status < 0) {
+		free(item);
+		return status;
+	}
+	memcpy(item->text, name, size);
+	item->next = image->names;
+	image->names = item;
+	return 0;
+}
+
+void image_remove_share(struct image *image, const char *name)
+{
+	struct image_name **link = &image->names;
+
+	while (*link) {
+		struct image_name *item = *link;
+
+		if (strcasecmp(item->text, name) != 0) {
+			link = &item->next;
+			continue;
+		}
+		*link = item->next;
+		free(item);
+	}
+}
+
+static struct image_volume *inherit_share(struct image *image, const char *name)
+{
+	struct image_result *result = image->result;
+	struct image_share *wider =
+		reallocarray(result->inherited, result->n_inherited + 1, sizeof(*wider));
+	struct image_share *share;
+
+	if (!wider)
+		return NULL;
+	result->inherited = wider;
+	/* A name is no absolute path, so it is no other share's key. */
+	if (*name == '/' || image_add_share(image, name, name) < 0)
+		return NULL;
+	share = &result->inherited[result->n_inherited];
+	share->name = strdup(name);
+	share->path = image->names->volume->path;
+	if (!share->name)
+		return NULL;
+	result->n_inherited++;
+	return image->names->volume;
+}
+
+struct image_volume *image_volume_of_name(struct image *image, const char *name)
+{
+	for (struct image_name *item = image->names; item; item = item->next)
+		if (strcasecmp(item->text, name) == 0)
+			return item->volume;
+	return inherit_share(image, name);
+}
+
+static int image_read(struct image *image, int64_t to)
+{
+	struct trace_cursor *cursor;
+	struct trace_call call;
+	int ret = trace_events(image->trace, &cursor);
+
+	if (ret < 0)
+		return ret;
+	while ((ret = trace_next(cursor, &call)) == 1 && !image->error) {
+		if (to && call.call_id >= to)
+			break;
+		image_note(image, &call);
+	}
+	trace_cursor_close(cursor);
+	return ret < 0 ? ret : image->error;
+}
+
+static int stage_open(struct image *image)
+{
+	char *path;
+	int ret = 0;
+
+	if (asprintf(&path, "%s/%s", image->scratch->path, IMAGE_STAGE) < 0)
+		return -ENOMEM;
+	if (mkdir(path, 0700) == 0)
+		image->stage_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (image->stage_fd < 0)
+		ret = -errno;
+	free(path);
+	return ret;
+}
+
+/* What is left there belongs to files that could not be built. */
+static void stage_close(struct image *image)
+{
+	if (image->data_fd >= 0)
+		close(image->data_fd);
+	if (image->stage_fd < 0)
+		return;
+	for (struct image_object *object = image->tree.objects; object; object = object->next)
+		if (object->has_data)
+			image_data_drop(image, object);
+	unlinkat(image->stage_fd, "../" IMAGE_STAGE, AT_REMOVEDIR);
+	close(image->stage_fd);
+}
+
+static void image_clear(struct image *image)
+{
+	stage_close(image);
+	map_clear(&image->handles, free);
+	map_clear(&image->clients, free);
+	while (image->names) {
+		struct image_name *next = image->names->next;
+
+		free(image->names);
+		image->names = next;
+	}
+	for (size_t i = 0; i < image->n_volumes; i++)
+		free(image->volumes[i].root);
+	image_tree_clear(&image->tree);
+	free(image);
+}
+
+int image_rebuild(struct trace *trace, int64_t to, struct scratch *scratch,
+		  struct image_result *ret)
+{
+	struct image *image = calloc(1, sizeof(*image));
+	int status;
+
+	if (!image)
+		return -ENOMEM;
+	memset(ret, 0, sizeof(*ret));
+	image->trace = trace;
+	image->scratch = scratch;
+	image->result = ret;
+	image->stage_fd = -1;
+	image->data_fd = -1;
+	status = stage_open(image);
+	if (!status)
+		status = image_read(image, to);
+	if (!status)
+		status = image_build(image);
+	image_clear(image);
+	if (status < 0)
+		image_result_clear(ret);
+	return status;
+}
+
+void image_result_clear(struct image_result *result)
+{
+	for (size_t i = 0; i < result->n_inherited; i++)
+		free(result->inherited[i].name);
+	free(result->inherited);
+	memset(result, 0, sizeof(*result));
+}

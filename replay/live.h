@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The live side of a replay: what the trace's clients, roots and handles are
+ * now. One table of handles serves all clients, as in the service.
+ */
+#ifndef REPLAY_LIVE_H
+#define REPLAY_LIVE_H
+
+#include "client.h"
+#include "hgcm.h"
+#include "listing.h"
+#include "map.h"
+#include "replay_call.h"
+
+struct live_handle {
+	uint64_t live; /* SHFL_HANDLE_NIL: the replay got none */
+	uint32_t client; /* recorded */
+	struct listing listing;
+};
+
+struct live {
+	struct hgcm_service *service;
+	struct map clients; /* recorded id: struct replay_client */
+	struct map handles; /* recorded handle: struct live_handle */
+	uint32_t roots[SHFL_MAX_MAPPINGS]; /* by recorded root */
+};
+
+void live_init(struct live *live, struct hgcm_service *service);
+void live_clear(struct live *live);
+
+/*
+ * Replaces recorded roots and handles in call->parms by live ones. False: a
+ * handle was opened before the trace began; finding says so.
+ */
+bool live_map(const struct live *live, struct replay_call *call, struct replay_finding *finding);
+
+/* Takes over what a call that ended has opened, mapped and closed, on both sides. */
+int live_learn(struct live *live, const struct replay_call *call);
+
+/* Both return 0 or negative errno; *ret_status is the service's answer. */
+int live_connect(struct live *live, const struct trace_call *event, int32_t *ret_status);
+int live_disconnect(struct live *live, const struct trace_call *event, int32_t *ret_status);
+
+/* The handle that a call uses; NULL if the map knows none. */
+struct live_handle *live_handle_of(const struct live *live, const struct replay_call *call);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Buffers grow to the largest size seen and stay: no allocation for most calls. */
+#include "parms.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PARMS_PAGE_SIZE 4096u
+
+int parms_load(struct trace *trace, struct replay_call *call, unsigned *ret_parm)
+{
+	for (unsigned i = 0; i < replay_recorded_parms(&call->event); i++) {
+		const struct trace_parm *parm = &call->event.parms[i];
+		int ret = payload_read(trace, parm->payload_in, &call->in[i]);
+
+		if (!ret)
+			ret = payload_read(trace, parm->payload_out, &call->out[i]);
+		*ret_parm = i;
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static const struct shfl_parm_info *parms_info(const struct replay_call *call, unsigned i)
+{
+	if (!call->info || i >= call->info->n_parms)
+		return NULL;
+	return &call->info->parms[i];
+}
+
+static uint32_t parms_bytes(const struct trace_parm *parm)
+{
+	bool memory =
+		parm->type == VBOX_HGCM_SVC_PARM_PTR || parm->type == VBOX_HGCM_SVC_PARM_PAGES;
+
+	return memory ? parm->size : 0;
+}
+
+/* How many bytes of a parameter the service looks at. */
+static uint32_t parms_needed(const struct replay_call *call, unsigned i)
+{
+	const struct shfl_parm_info *info = parms_info(call, i);
+	uint32_t size = parms_bytes(&call->event.parms[i]);
+	int count;
+
+	if (!info || call->event.n_parms != call->info->n_parms ||
+	    !(info->direction & SHFL_DIR_IN) || info->kind == SHFL_KIND_32BIT ||
+	    info->kind == SHFL_KIND_64BIT)
+		return 0;
+	count = shfl_parm_find(call->info, SHFL_ROLE_COUNT);
+	if (info->role == SHFL_ROLE_DATA && count >= 0 && call->event.parms[count].in < size)
+		return (uint32_t)call->event.parms[count].in;
+	return size;
+}
+
+static const char *parms_missing(const struct replay_call *call, unsigned i)
+{
+	const struct payload *payload = &call->in[i];
+	uint32_t needed = parms_needed(call, i);
+
+	if (parms_bytes(&call->event.parms[i]) > PARMS_MAX_BYTES)
+		return "a parameter of more bytes than HGCM takes";
+	if (needed == 0)
+		return NULL;
+	if (!payload->data)
+		return "the payload of a parameter";
+	if (payload->captured < needed)
+		return "a part of a parameter's payload";
+	return NULL;
+}
+
+static int buffer_reserve(struct replay_buffer *buffer, size_t size)
+{
+	size_t room = (size + PARMS_PAGE_SIZE) & ~(size_t)(PARMS_PAGE_SIZE - 1);
+	void *memory;
+
+	if (size < buffer->room)
+		return 0;
+	memory = aligned_alloc(PARMS_PAGE_SIZE, room);
+	if (!memory)
+		return -ENOMEM;
+	free(buffer->memory);
+	buffer->memory = memory;
+	buffer->room = room;
+	return 0;
+}
+
+static int buffer_paginate(struct replay_buffer *buffer, size_t n)
+{
+	if (n > buffer->pages_room) {
+		void **pages = reallocarray(buffer->pages, n, sizeof(void *));
+
+		if (!pages)
+			return -ENOMEM;
+		buffer->pages = pages;
+		buffer->pages_room = n;
+	}
+	for (size_t i = 0; i < n; i++)
+		buffer->pages[i] = (uint8_t *)buffer->memory + i * PARMS_PAGE_SIZE;
+	return 0;
+}
+
+static int parms_build_memory(struct replay_call *call, unsigned i)
+{
+	const struct trace_parm *recorded = &call->event.parms[i];
+	const struct payload *payload = &call->in[i];
+	struct replay_buffer *buffer = &call->buffers[i];
+	VBOXHGCMSVCPARM *parm = &call->parms[i];
+	uint32_t n = (recorded->size + PARMS_PAGE_SIZE - 1) / PARMS_PAGE_SIZE;
+	uint32_t filled = payload->captured < recorded->size ? payload->captured : recorded->size;
+
+	if (buffer_reserve(buffer, recorded->size) < 0)
+		return -ENOMEM;
+	if (filled)
+		memcpy(buffer->memory, payload->data, filled);
+	memset((uint8_t *)buffer->memory + filled, 0, recorded->size - filled);
+	if (recorded->type == VBOX_HGCM_SVC_PARM_PTR) {
+		parm->u.pointer.size = recorded->size;
+		parm->u.pointer.addr = recorded->size ? buffer->memory : NULL;
+		return 0;
+	}
+	parm->u.Pages.cb = recorded->size;
+	parm->u.Pages.cPages = (uint16_t)n;
+	if (buffer_paginate(buffer, n) < 0)
+		return -ENOMEM;
+	parm->u.Pages.papvPages = buffer->pages;
+	return 0;
+}
+
+static int parms_build_one(struct replay_call *call, unsigned i)
+{
+	const struct trace_parm *recorded = &call->event.parms[i];
+	VBOXHGCMSVCPARM *parm = &call->parms[i];
+
+	parm->type = recorded->type;
+	switch (recorded->type) {
+	case VBOX_HGCM_SVC_PARM_32BIT:
+		parm->u.uint32 = (uint32_t)recorded->in;
+		return 0;
+	case VBOX_HGCM_SVC_PARM_PTR:
+	case VBOX_HGCM_SVC_PARM_PAGES:
+		return parms_build_memory(call, i);
+	default:
+		parm->u.uint64 = recorded->in;
+		return 0;
+	}
+}
+
+int parms_build(struct replay_call *call, const char **ret_missing)
+{
+	unsigned recorded = replay_recorded_parms(&call->event);
+
+	*ret_missing = NULL;
+	if (call->event.n_parms > VBOX_HGCM_MAX_PARMS) {
+		*ret_missing = "more parameters than HGCM takes";
+		return 0;
+	}
+	/* What stands in those that are not recorded no function reads. */
+	memset(call->parms, 0, sizeof(call->parms));
+	call->n_parms = call->event.n_parms;
+	for (unsigned i = 0; i < recorded; i++) {
+		int ret;
+
+		*ret_missing = parms_missing(call, i);
+		if (*ret_missing)
+			return 0;
+		ret = parms_build_one(call, i);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+void parms_unload(struct replay_call *call)
+{
+	for (unsigned i = 0; i < SHFL_MAX_PARMS; i++) {
+		payload_clear(&call->in[i]);
+		payload_clear(&call->out[i]);
+	}
+}
+
+void parms_clear(struct replay_call *call)
+{
+	parms_unload(call);
+	for (unsigned i = 0; i < SHFL_MAX_PARMS; i++) {
+		free(call->buffers[i].memory);
+		free(call->buffers[i].pages);
+	}
+	memset(call->buffers, 0, sizeof(call->buffers));
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Rebuilds the parameters of a recorded call. */
+#ifndef REPLAY_PARMS_H
+#define REPLAY_PARMS_H
+
+#include "replay_call.h"
+
+/* HGCM refuses more in one parameter (spec/vmmdev-hgcm.md 9.4). */
+#define PARMS_MAX_BYTES (128u << 20)
+
+/*
+ * Fetches the payload of call->event. 0, or negative errno with *ret_parm the
+ * parameter: -EBADMSG: its bytes are not those that were recorded.
+ */
+int parms_load(struct trace *trace, struct replay_call *call, unsigned *ret_parm);
+
+/*
+ * Fills call->parms: integers as recorded, buffers of the recorded sizes with
+ * the recorded contents. *ret_missing is what the trace lacks to make this
+ * call, NULL if nothing. 0 or -ENOMEM.
+ */
+int parms_build(struct replay_call *call, const char **ret_missing);
+
+/* Frees the payload, keeps the buffers for the next call. */
+void parms_unload(struct replay_call *call);
+
+void parms_clear(struct replay_call *call);
+
+#endif

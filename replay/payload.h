@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The memory of a parameter as a trace holds it. */
+#ifndef REPLAY_PAYLOAD_H
+#define REPLAY_PAYLOAD_H
+
+#include "trace.h"
+
+struct payload {
+	uint8_t *data; /* malloc'd; NULL: none */
+	uint32_t captured; /* bytes in data */
+	uint32_t length; /* bytes that there were */
+};
+
+/*
+ * Reads a payload; id 0 gives an empty one. -EBADMSG: its bytes are not those
+ * that were recorded; -ENOENT: the trace has no such payload.
+ */
+int payload_read(struct trace *trace, int64_t id, struct payload *ret);
+
+void payload_clear(struct payload *payload);
+
+/* The structure that a payload begins with; false: it is too short. */
+bool payload_copy(const struct payload *payload, void *structure, size_t size);
+
+#endif

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Drives a replay: the second pass over the trace, with a service behind it. */
+#include "replay.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host_call.h"
+#include "image.h"
+#include "live.h"
+#include "parms.h"
+#include "sandbox.h"
+#include "scratch.h"
+#include "verbs.h"
+
+#define REPLAY_SHARE_FLAGS (SHFL_ADD_MAPPING_F_WRITABLE | SHFL_ADD_MAPPING_F_CREATE_SYMLINKS)
+#define REPLAY_WAITS 100 /* for calls that another thread of the service may end */
+#define REPLAY_WAIT_US 10000
+
+/* A call that the service has taken and not ended. */
+struct replay_parked {
+	struct replay_parked *next;
+	struct replay_call *call;
+	atomic_bool ended; /* then call->status is valid */
+};
+
+struct replay {
+	struct trace *trace;
+	const struct replay_options *options;
+	struct replay_result *result;
+	struct scratch scratch;
+	struct image_result image;
+	struct hgcm_service *service;
+	struct live live;
+	struct host_led led;
+	struct replay_call *call; /* the one that is being made */
+	struct replay_parked *parked;
+	char *message; /* why it cannot go on */
+	int error;
+};
+
+static int replay_fail(struct replay *replay, int error, const char *what)
+{
+	if (!replay->message && asprintf(&replay->message, "%s: %s", what, strerror(-error)) < 0)
+		replay->message = NULL;
+	return error;
+}
+
+/* Counts what was found out about a call and passes it on. */
+static void replay_found(struct replay *replay, const struct trace_call *event,
+			 struct replay_finding *finding)
+{
+	struct replay_result *result = replay->result;
+
+	finding->call_id = event->call_id;
+	result->n[finding->verdict]++;
+	if (finding->verdict == REPLAY_SAME)
+		return;
+	if (finding->verdict == REPLAY_DIVERGED && result->n[REPLAY_DIVERGED] == 1)
+		result->first = *finding;
+	if (finding->verdict != REPLAY_DIVERGED && !result->first_left_out.verdict)
+		result->first_left_out = *finding;
+	if (replay->options->report)
+		replay->options->report(replay->options->user, event, finding);
+}
+
+static void replay_left_out(struct replay *replay, const struct trace_call *event,
+			    enum replay_verdict verdict, const char *what)
+{
+	struct replay_finding finding = {.verdict = verdict};
+
+	snprintf(finding.what, sizeof(finding.what), "%s", what);
+	replay_found(replay, event, &finding);
+}
+
+/* listing_source.more: the same handle once more, without a pattern or a restart. */
+static int replay_list_more(void *user, void *buffer, uint32_t size, bool *ret_ended)
+{
+	struct replay *replay = user;
+	const struct replay_call *call = replay->call;
+	VBOXHGCMSVCPARM parms[SHFL_MAX_PARMS];
+	const struct replay_client *client = map_get(&replay->live.clients, call->event.client);
+	int32_t status;
+
+	memcpy(parms, call->parms, sizeof(parms));
+	parms[2].u.uint32 = SHFL_LIST_NONE;
+	parms[3].u.uint32 = size;
+	parms[5].u.pointer.size = size;
+	parms[5].u.pointer.addr = buffer;
+	parms[6].u.uint32 = 0;
+	parms[7].u.uint32 = 0;
+	status = hgcm_call(replay->service, client->live, SHFL_FN_LIST, SHFL_MAX_PARMS, parms,
+			   HGCM_WAIT_NEVER, NULL, NULL);
+	if (VBOX_FAILURE(status) && status != VERR_NO_MORE_FILES)
+		return -EIO;
+	*ret_ended = parms[6].u.uint32 == 0;
+	return (int)(parms[3].u.uint32 < size ? parms[3].u.uint32 : size);
+}
+
+/* A call has ended on both sides: compares, and learns what it opened. */
+static void replay_ended(struct replay *replay, const struct replay_call *call)
+{
+	struct compare_options options = {
+		.what = replay->options->compare,
+		.ignore_versions = replay->image.n_inherited > 0,
+	};
+	struct listing_source more = {replay_list_more, replay};
+	struct live_handle *handle = NULL;
+	struct replay_finding finding = {.verdict = REPLAY_SAME};
+	bool uncompared = false;
+
+	if (call->event.kind == TRACE_CALL)
+		handle = live_handle_of(&replay->live, call);
+	compare_call(&options, call, handle ? &handle->listing : NULL, &more, &finding,
+		     &uncompared);
+	replay->result->uncompared += uncompared;
+	replay_found(replay, &call->event, &finding);
+	if (call->event.kind == TRACE_CALL && live_learn(&replay->live, call) < 0)
+		replay->error = -ENOMEM;
+}
+
+/* hgcm_done of parked calls; any thread. */
+static void replay_wake(void *user, int32_t status)
+{
+	struct replay_parked *parked = user;
+
+	parked->call->status = status;
+	atomic_store(&parked->ended, true);
+}
+
+static void replay_parked_free(struct replay_parked *parked)
+{
+	parms_clear(parked->call);
+	free(parked->call);
+	free(parked);
+}
+
+/* Finishes the parked calls that have ended meanwhile. */
+static void replay_collect(struct replay *replay)
+{
+	struct replay_parked **link = &replay->parked;
+
+	while (*link) {
+		struct replay_parked *parked = *link;
+
+		if (!atomic_load(&parked->ended)) {
+			link = &parked->next;
+			continue;
+		}
+		*link = parked->next;
+		replay_ended(replay, parked->call);
+		replay_parked_free(parked);
+	}
+}
+
+/* The call waits: keeps all of it, and takes a new place for the next one. */
+static int replay_park(struct replay *replay, struct replay_parked *parked)
+{
+	struct replay_parked **link = &replay->parked;
+
+	replay->call = calloc(1, sizeof(*replay->call));
+	while (*link)
+		link = &(*link)->next;
+	*link = parked;
+	parked->call->event.path = NULL; /* the cursor's, and it moves on */
+	parked->call->event.share = NULL;
+	return replay->call ? 0 : replay_fail(replay, -ENOMEM, "a call that waits");
+}
+
+/* Makes a guest's call that is ready. */
+static int replay_call_service(struct replay *replay, const struct replay_client *client)
+{
+	struct replay_call *call = replay->call;
+	struct replay_parked *parked = calloc(1, sizeof(*parked));
+
+	if (!parked)
+		return -ENOMEM;
+	parked->call = call;
+	replay->result->calls++;
+	call->status = hgcm_call(replay->service, client->live, call->event.fn, call->n_parms,
+				 call->parms, HGCM_WAIT_LATER, replay_wake, parked);
+	if (call->status == VINF_HGCM_ASYNC_EXECUTE)
+		return replay_park(replay, parked);
+	free(parked);
+	replay_ended(replay, call);
+	return 0;
+}
+
+/* Payload whose bytes are not those that were recorded is a difference by itself. */
+static int replay_load(struct replay *replay, bool *ret_ready)
+{
+	struct replay_finding finding = {.verdict = REPLAY_DIVERGED};
+	unsigned parm = 0;
+	int ret = parms_load(replay->trace, replay->call, &parm);
+
+	*ret_ready = ret == 0;
+	if (ret != -EBADMSG && ret != -EUCLEAN && ret != -ENOENT)
+		return ret < 0 ? replay_fail(replay, ret, "cannot read payload") : 0;
+	snprintf(finding.what, sizeof(finding.what), "payload of parameter %u", parm);
+	snprintf(finding.expected, sizeof(finding.expected), "the bytes that were recorded");
+	snprintf(finding.got, sizeof(finding.got), "%s",
+		 ret == -ENOENT ? "none" : "others: the checksum does not match");
+	replay_found(replay, &replay->call->event, &finding);
+	return 0;
+}
+
+/* Fills in the parameters of the current event; *ret_ready: it can be made. */
+static int replay_prepare(struct replay *replay, bool *ret_ready)
+{
+	struct replay_call *call = replay->call;
+	const char *missing;
+	int ret = replay_load(replay, ret_ready);
+
+	if (ret < 0 || !*ret_ready)
+		return ret;
+	ret = parms_build(call, &missing);
+	if (ret < 0)
+		return replay_fail(replay, ret, "the parameters of a call");
+	if (!missing && call->event.kind == TRACE_HOST_CALL)
+		host_call_confine(call, &replay->scratch, &replay->led, &missing);
+	*ret_ready = !missing;
+	if (missing)
+		replay_left_out(replay, &call->event, REPLAY_UNPLAYABLE, missing);
+	return 0;
+}
+
+static int replay_guest_call(struct replay *replay)
+{
+	struct replay_call *call = replay->call;
+	const struct replay_client *client = map_get(&replay->live.clients, call->event.client);
+	struct replay_finding finding = {0};
+	bool ready;
+	int ret;
+
+	call->info = shfl_fn_find(call->event.fn);
+	if (!client) {
+		snprintf(finding.what, sizeof(finding.what), "client %" PRIu32, call->event.client);
+		replay_left_out(replay, &call->event, REPLAY_INHERITED, finding.what);
+		return 0;
+	}
+	call->utf16 = !client->utf8;
+	ret = replay_prepare(replay, &ready);
+	if (ret < 0 || !ready)
+		return ret;
+	if (!live_map(&replay->live, call, &finding)) {
+		replay_found(replay, &call->event, &finding);
+		return 0;
+	}
+	return replay_call_service(replay, client);
+}
+
+static int replay_host_call(struct replay *replay)
+{
+	struct replay_call *call = replay->call;
+	bool ready;
+	int ret;
+
+	call->info = shfl_host_fn_find(call->event.fn);
+	call->utf16 = true;
+	ret = replay_prepare(replay, &ready);
+	if (ret < 0 || !ready)
+		return ret;
+	replay->result->control++;
+	call->status = hgcm_host_call(replay->service, call->event.fn, call->n_parms, call->parms);
+	replay_ended(replay, call);
+	return 0;
+}
+
+static int replay_connect(struct replay *replay)
+{
+	struct replay_call *call = replay->call;
+	int ret = live_connect(&replay->live, &call->event, &call->status);
+
+	if (ret < 0)
+		return replay_fail(replay, ret, "a client");
+	call->info = NULL;
+	replay->result->control++;
+	replay_ended(replay, call);
+	return 0;
+}
+
+static int replay_disconnect(struct replay *replay)
+{
+	struct replay_call *call = replay->call;
+	char what[32];
+
+	if (!map_get(&replay->live.clients, call->event.client)) {
+		snprintf(what, sizeof(what), "client %" PRIu32, call->event.client);
+		replay_left_out(replay, &call->event, REPLAY_INHERITED, what);
+		return 0;
+	}
+	live_disconnect(&replay->live, &call->event, &call->status);
+	call->info = NULL;
+	replay->result->control++;
+	replay_ended(replay, call);
+	return 0;
+}
+
+static int replay_event(struct replay *replay)
+{
+	const struct trace_call *event = &replay->call->event;
+	int ret = -EUCLEAN;
+
+	if (event->flags & TRACE_F_UNFINISHED) {
+		replay_left_out(replay, event, REPLAY_UNFINISHED, "its end");
+		return 0;
+	}
+	switch (event->kind) {
+	case TRACE_CALL:
+		ret = replay_guest_call(replay);
+		break;
+	case TRACE_HOST_CALL:
+		ret = replay_host_call(replay);
+		break;
+	case TRACE_CONNECT:
+		ret = replay_connect(replay);
+		break;
+	case TRACE_DISCONNECT:
+		ret = replay_disconnect(replay);
+		break;
+	}
+	if (replay->call)
+		parms_unload(replay->call);
+	return ret < 0 ? ret : replay->error;
+}
+
+static bool replay_goes_on(const struct replay *replay)
+{
+	int64_t to = replay->options->to;
+
+	if (replay->result->n[REPLAY_DIVERGED] >= REPLAY_MAX_DIVERGED) {
+		replay->result->stopped = true;
+		return false;
+	}
+	return !to || replay->call->event.call_id < to;
+}
+
+static int replay_events(struct replay *replay)
+{
+	struct trace_cursor *cursor;
+	int ret = trace_events(replay->trace, &cursor);
+
+	if (ret < 0)
+		return replay_fail(replay, ret, "cannot read the trace");
+	while ((ret = trace_next(cursor, &replay->call->event)) == 1 && replay_goes_on(replay)) {
+		ret = replay_event(replay);
+		if (ret < 0)
+			break;
+		replay_collect(replay);
+	}
+	if (ret < 0)
+		replay_fail(replay, ret, trace_error(replay->trace));
+	trace_cursor_close(cursor);
+	return ret < 0 ? ret : 0;
+}
+
+/* What still waits although it had ended in the recording. */
+static void replay_report_parked(struct replay *replay)
+{
+	for (int i = 0; i < REPLAY_WAITS && replay->parked; i++) {
+		replay_collect(replay);
+		if (replay->parked)
+			usleep(REPLAY_WAIT_US);
+	}
+	for (struct replay_parked *parked = replay->parked; parked; parked = parked->next) {
+		struct replay_finding finding = {0};
+
+		compare_differs(&finding, "status", "", "it still waits");
+		compare_status_text(parked->call->event.status, finding.expected);
+		replay_found(replay, &parked->call->event, &finding);
+	}
+}
+
+static int replay_add_inherited(struct replay *replay)
+{
+	for (size_t i = 0; i < replay->image.n_inherited; i++) {
+		const struct image_share *share = &replay->image.inherited[i];
+		int32_t status = hgcm_add_share(replay->service, share->name, share->path,
+						REPLAY_SHARE_FLAGS, NULL);
+
+		if (VBOX_FAILURE(status) &&
+		    asprintf(&replay->message, "the service refuses the share %s: %d", share->name,
+			     (int)status) >= 0)
+			return -EPROTO;
+	}
+	return 0;
+}
+
+static int replay_with_service(struct replay *replay)
+{
+	int ret = hgcm_service_load(replay->options->service, &replay->service, &replay->message);
+
+	if (ret < 0)
+		return ret;
+	live_init(&replay->live, replay->service);
+	ret = replay_add_inherited(replay);
+	if (!ret)
+		ret = replay_events(replay);
+	if (!ret)
+		replay_report_parked(replay);
+	hgcm_service_unload(replay->service);
+	while (replay->parked) { /* not before: until then the service may end them */
+		struct replay_parked *next = replay->parked->next;
+
+		replay_parked_free(replay->parked);
+		replay->parked = next;
+	}
+	live_clear(&replay->live);
+	return ret;
+}
+
+/* A thread of its own, so that only it is confined and the rest can tidy up. */
+static void *replay_thread(void *argument)
+{
+	struct replay *replay = argument;
+	int confined = sandbox_enter(replay->scratch.path);
+	mode_t before = umask(replay->image.umask);
+
+	replay->result->confined = confined == 0;
+	replay->error = replay_with_service(replay);
+	umask(before);
+	return NULL;
+}
+
+static int replay_in_thread(struct replay *replay)
+{
+	pthread_t thread;
+	int ret;
+
+	replay->call = calloc(1, sizeof(*replay->call));
+	if (!replay->call)
+		return -ENOMEM;
+	ret = pthread_create(&thread, NULL, replay_thread, replay);
+	if (ret)
+		return replay_fail(replay, -ret, "cannot start a thread");
+	pthread_join(thread, NULL);
+	return replay->error;
+}
+
+static int replay_in_scratch(struct replay *replay)
+{
+	int ret =
+		image_rebuild(replay->trace, replay->options->to, &replay->scratch, &replay->image);
+
+	if (ret < 0)
+		return replay_fail(replay, ret, "cannot rebuild the state before the trace");
+	replay->result->built = replay->image.built;
+	replay->result->unbuilt = replay->image.unbuilt;
+	ret = replay_in_thread(replay);
+	image_result_clear(&replay->image);
+	if (replay->call)
+		parms_clear(replay->call);
+	free(replay->call);
+	return ret;
+}
+
+static int replay_leave_scratch(struct replay *replay, int ret)
+{
+	if (replay->options->keep) {
+		replay->result->scratch = strdup(replay->scratch.path);
+		return ret;
+	}
+	if (scratch_remove(&replay->scratch) < 0 && !ret)
+		return replay_fail(replay, -EIO, "cannot remove the scratch directory");
+	return ret;
+}
+
+int replay_run(struct trace *trace, const struct replay_options *options, struct replay_result *ret,
+	       char **ret_message)
+{
+	struct replay replay = {.trace = trace, .options = options, .result = ret};
+	int status = scratch_create(options->scratch, &replay.scratch);
+
+	memset(ret, 0, sizeof(*ret));
+	if (status < 0) {
+		replay_fail(&replay, status, "cannot make a scratch directory");
+	} else {
+		status = replay_in_scratch(&replay);
+		status = replay_leave_scratch(&replay, status);
+	}
+	scratch_clear(&replay.scratch);
+	*ret_message = replay.message;
+	return status;
+}
+
+void replay_result_clear(struct replay_result *result)
+{
+	free(result->scratch);
+	result->scratch = NULL;
+}
+
+int replay_exit_status(const struct replay_result *result, bool trace_incomplete)
+{
+	if (result->n[REPLAY_DIVERGED])
+		return SFTRACE_DIFFERS;
+	if (trace_incomplete || result->uncompared || result->n[REPLAY_UNFINISHED] ||
+	    result->n[REPLAY_INHERITED] || result->n[REPLAY_UNPLAYABLE])
+		return SFTRACE_INCOMPLETE;
+	return SFTRACE_OK;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The replay engine: rebuilds the state before a trace's first call in a
+ * scratch directory, makes the trace's calls again on a live service, in the
+ * recorded order and with clients, roots and handles mapped, and compares what
+ * comes back. Memory grows with the files and open handles of a trace, not
+ * with its length.
+ */
+#ifndef REPLAY_H
+#define REPLAY_H
+
+#include "compare.h"
+#include "replay_call.h"
+
+#define REPLAY_MAX_DIVERGED 1000 /* then it is another trace, and replaying ends */
+
+struct replay_options {
+	const char *service; /* file of the service module */
+	const char *scratch; /* directory to replay in; NULL: a temporary one */
+	bool keep; /* leave it there */
+	int64_t to; /* stop before this call; 0: make all */
+	unsigned compare; /* COMPARE_* */
+	/* Called for every call that was not as recorded or not made; may be NULL. */
+	void (*report)(void *user, const struct trace_call *event,
+		       const struct replay_finding *finding);
+	void *user;
+};
+
+struct replay_result {
+	int64_t calls; /* made */
+	int64_t control; /* connects, disconnects, shares added and removed: made */
+	int64_t n[REPLAY_UNPLAYABLE + 1]; /* of both, by enum replay_verdict */
+	int64_t uncompared; /* made, but the trace lacks something to compare with */
+	int64_t built, unbuilt; /* files of the state before the trace */
+	bool confined; /* the kernel kept the service inside of the scratch directory */
+	bool stopped; /* at REPLAY_MAX_DIVERGED */
+	struct replay_finding first; /* divergence; if n[REPLAY_DIVERGED] */
+	struct replay_finding first_left_out; /* if something was not made */
+	char *scratch; /* where it is if it was kept, else NULL */
+};
+
+/*
+ * Replays a trace. 0: it ran, *ret says how it went; negative errno: it could
+ * not, and *ret_message (malloc'd) says why.
+ */
+int replay_run(struct trace *trace, const struct replay_options *options, struct replay_result *ret,
+	       char **ret_message);
+
+void replay_result_clear(struct replay_result *result);
+
+/* 0 if everything that can be compared was and is as recorded, else 3 or 4 (verbs.h). */
+int replay_exit_status(const struct replay_result *result, bool trace_incomplete);
+
+#endif

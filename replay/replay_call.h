@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One call of a trace while it is made again: recorded and live side by side. */
+#ifndef REPLAY_CALL_H
+#define REPLAY_CALL_H
+
+#include "hgcm_svc.h"
+#include "payload.h"
+
+struct replay_buffer {
+	void *memory; /* page aligned; kept from call to call */
+	size_t room;
+	void **pages;
+	size_t pages_room;
+};
+
+struct replay_call {
+	struct trace_call event;
+	const struct shfl_fn_info *info; /* NULL: no such function */
+	bool utf16; /* how the client's strings are encoded */
+	struct payload in[SHFL_MAX_PARMS];
+	struct payload out[SHFL_MAX_PARMS];
+	uint32_t n_parms; /* in parms */
+	VBOXHGCMSVCPARM parms[VBOX_HGCM_MAX_PARMS]; /* live: as it ended */
+	struct replay_buffer buffers[SHFL_MAX_PARMS];
+	int32_t status; /* live */
+};
+
+/* What a replay found out about a call. */
+enum replay_verdict {
+	REPLAY_SAME,
+	REPLAY_DIVERGED,
+	REPLAY_UNFINISHED, /* had not ended when it was recorded: not made */
+	REPLAY_INHERITED, /* uses a client or handle from before the trace: not made */
+	REPLAY_UNPLAYABLE /* the trace lacks something that it needs: not made */
+};
+
+#define REPLAY_TEXT_SIZE 240
+
+struct replay_finding {
+	enum replay_verdict verdict;
+	int64_t call_id;
+	char what[64]; /* what differs, or what is missing */
+	char expected[REPLAY_TEXT_SIZE]; /* for REPLAY_DIVERGED */
+	char got[REPLAY_TEXT_SIZE];
+};
+
+/* The number of recorded parameters: what n_parms says may be more than there are. */
+static inline uint32_t replay_recorded_parms(const struct trace_call *event)
+{
+	return event->n_parms < SHFL_MAX_PARMS ? event->n_parms : SHFL_MAX_PARMS;
+}
+
+/* The memory of a live pointer or page list; NULL if it is none. */
+static inline const uint8_t *replay_memory(const struct replay_call *call, unsigned parm,
+					   uint32_t *ret_size)
+{
+	uint32_t type = call->parms[parm].type;
+
+	if (type != VBOX_HGCM_SVC_PARM_PTR && type != VBOX_HGCM_SVC_PARM_PAGES)
+		return NULL;
+	*ret_size = call->event.parms[parm].size;
+	return call->buffers[parm].memory;
+}
+
+/* The value of a live integer. */
+static inline uint64_t replay_value(const struct replay_call *call, unsigned parm)
+{
+	if (call->parms[parm].type == VBOX_HGCM_SVC_PARM_32BIT)
+		return call->parms[parm].u.uint32;
+	return call->parms[parm].u.uint64;
+}
+
+#endif

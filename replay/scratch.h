@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The directory that a replay runs in: one subdirectory for each shared host
+ * directory, so that two shares of one directory stay two views of it.
+ */
+#ifndef REPLAY_SCRATCH_H
+#define REPLAY_SCRATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SCRATCH_MAX_SHARES 512 /* distinct host directories of one trace */
+
+struct scratch_share {
+	char *key; /* what the trace calls the host directory */
+	char *path; /* what stands for it here: absolute */
+};
+
+struct scratch {
+	char *path; /* absolute */
+	bool ours; /* made by scratch_create() */
+	struct scratch_share shares[SCRATCH_MAX_SHARES];
+	size_t n_shares;
+};
+
+/*
+ * Makes a directory under $TMPDIR, or takes "dir" if that is not NULL: it is
+ * made, or must be empty (-ENOTEMPTY). 0 or negative errno.
+ */
+int scratch_create(const char *dir, struct scratch *ret);
+
+/*
+ * The directory for a key, made when it is first asked for; "name" is for
+ * people to recognise it by and may hold anything. -ENOSPC: too many.
+ */
+int scratch_share(struct scratch *scratch, const char *key, const char *name,
+		  const struct scratch_share **ret);
+
+/* Removes everything in it, and the directory itself if it was made here. */
+int scratch_remove(struct scratch *scratch);
+
+/* Forgets it and leaves the files. */
+void scratch_clear(struct scratch *scratch);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sftrace replay: the command line of the replay engine. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "replay.h"
+#include "verbs.h"
+#include "verdict.h"
+
+#define DEFAULT_SERVICE "../lib/sfservice.so" /* from the executable's directory */
+
+static const char usage[] =
+	"usage: sftrace replay [OPTIONS] FILE\n"
+	"Makes the calls of the trace FILE again and compares what comes back.\n"
+	"  --service SO     the service to call (sfservice.so of this sftrace)\n"
+	"  --scratch DIR    replay in DIR, which must be empty or not exist\n"
+	"  --keep           leave the scratch directory there\n"
+	"  --to N           stop before call N\n"
+	"  --compare WHAT   more (times, owners, links, inodes, allocation) or, after\n"
+	"                   a '-', less (status, result, counts, data, attributes,\n"
+	"                   listings, names, volume) than usual; separated by commas\n"
+	"  --json           print the outcome as JSON\n"
+	"  -v, --verbose    print every call that was not as recorded or not made\n"
+	"Exit status: 0 all as recorded, 3 something diverged, 4 as recorded as far as\n"
+	"the trace goes, 1 failed, 2 usage.\n";
+
+struct replay_arguments {
+	struct replay_options options;
+	const char *file;
+	bool json;
+};
+
+/* clang-format off */
+static const struct option long_options[] = {
+	{"service", required_argument, NULL, 's'},
+	{"scratch", required_argument, NULL, 'd'},
+	{"keep", no_argument, NULL, 'k'},
+	{"to", required_argument, NULL, 't'},
+	{"compare", required_argument, NULL, 'c'},
+	{"json", no_argument, NULL, 'j'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0}
+};
+/* clang-format on */
+
+static void report(void *user, const struct trace_call *event, const struct replay_finding *finding)
+{
+	verdict_line(user, event, finding);
+}
+
+static int parse_call_id(const char *text, int64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoll(text, &end, 10);
+	if (errno || *end || end == text || *ret < 1) {
+		fprintf(stderr, "sftrace: --to takes the id of a call, not %s\n", text);
+		return SFTRACE_USAGE;
+	}
+	return -1;
+}
+
+static int parse_compare(const char *text, unsigned *ret)
+{
+	if (compare_parse(text, ret))
+		return -1;
+	fprintf(stderr, "sftrace: --compare does not know %s; see sftrace replay --help\n", text);
+	return SFTRACE_USAGE;
+}
+
+/* -1: go on, else an exit status. */
+static int parse_option(int letter, struct replay_arguments *arguments)
+{
+	struct replay_options *options = &arguments->options;
+
+	switch (letter) {
+	case 's':
+		options->service = optarg;
+		return -1;
+	case 'd':
+		options->scratch = optarg;
+		return -1;
+	case 'k':
+		options->keep = true;
+		return -1;
+	case 't':
+		return parse_call_id(optarg, &options->to);
+	case 'c':
+		return parse_compare(optarg, &options->compare);
+	case 'j':
+		arguments->json = true;
+		return -1;
+	case 'v':
+		options->report = report;
+		options->user = stderr;
+		return -1;
+	case 'h':
+		fputs(usage, stdout);
+		return SFTRACE_OK;
+	default:
+		fputs(usage, stderr);
+		return SFTRACE_USAGE;
+	}
+}
+
+static int parse(int argc, char **argv, struct replay_arguments *arguments)
+{
+	int letter, status = -1;
+
+	optind = 0;
+	while (status == -1 && (letter = getopt_long(argc, argv, "v", long_options, NULL)) != -1)
+		status = parse_option(letter, arguments);
+	if (status != -1)
+		return status;
+	if (optind != argc - 1) {
+		fputs(usage, stderr);
+		return SFTRACE_USAGE;
+	}
+	arguments->file = argv[optind];
+	return -1;
+}
+
+/* sfservice.so beside this executable; NULL: it cannot be told where that is. */
+static char *default_service(void)
+{
+	char executable[4096], *slash, *path;
+	ssize_t n = readlink("/proc/self/exe", executable, sizeof(executable) - 1);
+
+	if (n < 0)
+		return NULL;
+	executable[n] = '\0';
+	slash = strrchr(executable, '/');
+	*slash = '\0';
+	return asprintf(&path, "%s/" DEFAULT_SERVICE, executable) < 0 ? NULL : path;
+}
+
+static void warn(const struct replay_result *result, const char *incomplete)
+{
+	if (incomplete)
+		fprintf(stderr, "sftrace: this trace is incomplete: %s\n", incomplete);
+	if (!result->confined)
+		fprintf(stderr,
+			"sftrace: this kernel cannot keep the service inside of the scratch "
+			"directory (no Landlock): trust the trace or use sfservice.so\n");
+}
+
+static int replay_opened(struct trace *trace, const struct replay_arguments *arguments)
+{
+	struct replay_result result;
+	char *message = NULL, *why = NULL;
+	int incomplete = trace_is_incomplete(trace, &why);
+	int ret = replay_run(trace, &arguments->options, &result, &message);
+
+	if (ret < 0) {
+		fprintf(stderr, "sftrace: cannot replay %s: %s\n", arguments->file,
+			message ? message : strerror(-ret));
+		ret = SFTRACE_FAILED;
+	} else {
+		warn(&result, incomplete ? why : NULL);
+		(arguments->json ? verdict_json : verdict_text)(stdout, trace, &result);
+		ret = replay_exit_status(&result, incomplete != 0);
+		replay_result_clear(&result);
+	}
+	free(message);
+	free(why);
+	return ret;
+}
+
+static int replay_file(const struct replay_arguments *arguments)
+{
+	struct trace *trace;
+	char *message = NULL;
+	int ret = trace_open(arguments->file, &trace, &message);
+
+	if (ret < 0) {
+		fprintf(stderr, "sftrace: %s\n", message ? message : strerror(-ret));
+		free(message);
+		return SFTRACE_FAILED;
+	}
+	ret = replay_opened(trace, arguments);
+	trace_close(trace);
+	return ret;
+}
+
+int verb_replay(int argc, char **argv)
+{
+	struct replay_arguments arguments = {.options = {.compare = COMPARE_USUAL}};
+	char *service = NULL;
+	int ret = parse(argc, argv, &arguments);
+
+	if (ret != -1)
+		return ret;
+	if (!arguments.options.service) {
+		service = default_service();
+		arguments.options.service = service;
+	}
+	if (!arguments.options.service) {
+		fprintf(stderr, "sftrace: cannot tell where sfservice.so is, use --service\n");
+		return SFTRACE_FAILED;
+	}
+	ret = replay_file(&arguments);
+	free(service);
+	return ret;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Text that comes from a trace is escaped: it may hold anything. */
+#include "verdict.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "history.h"
+
+struct verdict_printer {
+	FILE *out;
+	bool first; /* of a list */
+};
+
+/* In double quotes; what would do more than show itself becomes an escape. */
+static void print_quoted(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			fprintf(out, "\\u%04x", c);
+		else
+			fputc(c, out);
+	}
+	fputc('"', out);
+}
+
+static void print_plain(FILE *out, const char *text)
+{
+	for (; *text; text++)
+		fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
+}
+
+static void text_call(void *user, const struct history_call *call)
+{
+	struct verdict_printer *printer = user;
+
+	fprintf(printer->out, "%s", call->function ? call->function : "unknown function");
+	if (call->path) {
+		fputc(' ', printer->out);
+		print_quoted(printer->out, call->path);
+	}
+	if (call->share) {
+		fprintf(printer->out, " on share ");
+		print_quoted(printer->out, call->share);
+	}
+	if (call->handle != 0 && call->handle != -1)
+		fprintf(printer->out, " handle %" PRId64, call->handle);
+	if (call->offset >= 0)
+		fprintf(printer->out, " offset %" PRId64, call->offset);
+	if (call->count >= 0)
+		fprintf(printer->out, " count %" PRId64, call->count);
+}
+
+static void text_before(void *user, const struct history_call *call)
+{
+	struct verdict_printer *printer = user;
+
+	if (printer->first)
+		fprintf(printer->out, "the calls before it on the same file:\n");
+	printer->first = false;
+	fprintf(printer->out, "  call %" PRId64 ": ", call->call_id);
+	text_call(printer, call);
+	fprintf(printer->out, " = %s\n", call->status ? call->status : "?");
+}
+
+static void text_first(FILE *out, struct trace *trace, const struct replay_result *result)
+{
+	const struct replay_finding *first = &result->first;
+	struct verdict_printer printer = {out, true};
+
+	fprintf(out, "%" PRId64 " diverged, the first at call %" PRId64 ": ",
+		result->n[REPLAY_DIVERGED], first->call_id);
+	history_find(trace, first->call_id, text_call, &printer);
+	fprintf(out, "\n  ");
+	print_plain(out, first->what);
+	fprintf(out, ": expected ");
+	print_plain(out, first->expected);
+	fprintf(out, ", got ");
+	print_plain(out, first->got);
+	fputc('\n', out);
+	history_before(trace, first->call_id, VERDICT_BEFORE, text_before, &printer);
+	if (result->stopped)
+		fprintf(out, "stopped after %d divergences\n", REPLAY_MAX_DIVERGED);
+}
+
+static const struct {
+	enum replay_verdict verdict;
+	const char *text;
+	const char *key;
+} left_out[] = {
+	{REPLAY_UNFINISHED, "had not ended when recorded", "unfinished"},
+	{REPLAY_INHERITED, "use what was opened before the trace began", "inherited"},
+	{REPLAY_UNPLAYABLE, "lack something in the trace", "unplayable"},
+};
+
+static void text_left_out(FILE *out, const struct replay_result *result)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++) {
+		int64_t n = result->n[left_out[i].verdict];
+
+		if (n)
+			fprintf(out, "%s%" PRId64 " %s", any ? ", " : "not made: ", n,
+				left_out[i].text);
+		any = any || n;
+	}
+	if (!any)
+		return;
+	fprintf(out, "; the first is call %" PRId64 " (", result->first_left_out.call_id);
+	print_plain(out, result->first_left_out.what);
+	fprintf(out, ")\n");
+}
+
+void verdict_text(FILE *out, struct trace *trace, const struct replay_result *result)
+{
+	fprintf(out, "replayed %" PRId64 " calls (%" PRId64 " control events): ", result->calls,
+		result->control);
+	if (result->n[REPLAY_DIVERGED])
+		text_first(out, trace, result);
+	else
+		fprintf(out, "all as recorded\n");
+	text_left_out(out, result);
+	if (result->uncompared)
+		fprintf(out,
+			"compared in part: %" PRId64
+			" calls whose outcome is not all in the trace\n",
+			result->uncompared);
+	if (result->unbuilt)
+		fprintf(out, "not rebuilt: %" PRId64 " files that were there before\n",
+			result->unbuilt);
+	if (result->scratch)
+		fprintf(out, "kept in %s\n", result->scratch);
+}
+
+static void json_text(FILE *out, const char *key, const char *text)
+{
+	fprintf(out, "\"%s\": ", key);
+	if (text)
+		print_quoted(out, text);
+	else
+		fprintf(out, "null");
+}
+
+static void json_number(FILE *out, const char *key, int64_t number, bool known)
+{
+	if (known)
+		fprintf(out, "\"%s\": %" PRId64, key, number);
+	else
+		fprintf(out, "\"%s\": null", key);
+}
+
+static void json_call(void *user, const struct history_call *call)
+{
+	struct verdict_printer *printer = user;
+	FILE *out = printer->out;
+
+	fprintf(out, "%s{\"call\": %" PRId64 ", ", printer->first ? "" : ", ", call->call_id);
+	printer->first = false;
+	json_text(out, "function", call->function);
+	fprintf(out, ", ");
+	json_text(out, "share", call->share);
+	fprintf(out, ", ");
+	json_text(out, "path", call->path);
+	fprintf(out, ", ");
+	json_number(out, "handle", call->handle, call->handle != 0 && call->handle != -1);
+	fprintf(out, ", ");
+	json_number(out, "offset", call->offset, call->offset >= 0);
+	fprintf(out, ", ");
+	json_number(out, "count", call->count, call->count >= 0);
+	fprintf(out, ", ");
+	json_text(out, "status", call->status);
+	fputc('}', out);
+}
+
+static void json_first(FILE *out, struct trace *trace, const struct replay_result *result)
+{
+	struct verdict_printer printer = {out, true};
+	const struct replay_finding *first = &result->first;
+
+	fprintf(out, "{\"call\": ");
+	if (history_find(trace, first->call_id, json_call, &printer) < 0)
+		fprintf(out, "null");
+	fprintf(out, ", ");
+	json_text(out, "what", first->what);
+	fprintf(out, ", ");
+	json_text(out, "expected", first->expected);
+	fprintf(out, ", ");
+	json_text(out, "got", first->got);
+	fprintf(out, ", \"before\": [");
+	printer.first = true;
+	history_before(trace, first->call_id, VERDICT_BEFORE, json_call, &printer);
+	fprintf(out, "]}");
+}
+
+void verdict_json(FILE *out, struct trace *trace, const struct replay_result *result)
+{
+	fprintf(out,
+		"{\"calls\": %" PRId64 ", \"control\": %" PRId64 ", \"same\": %" PRId64
+		", \"diverged\": %" PRId64,
+		result->calls, result->control, result->n[REPLAY_SAME], result->n[REPLAY_DIVERGED]);
+	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
+		fprintf(out, ", \"%s\": %" PRId64, left_out[i].key, result->n[left_out[i].verdict]);
+	fprintf(out,
+		", \"uncompared\": %" PRId64 ", \"built\": %" PRId64 ", \"unbuilt\": %" PRId64
+		", \"confined\": %s, \"stopped\": %s, ",
+		result->uncompared, result->built, result->unbuilt,
+		result->confined ? "true" : "false", result->stopped ? "true" : "false");
+	json_text(out, "scratch", result->scratch);
+	fprintf(out, ", \"first\": ");
+	if (result->n[REPLAY_DIVERGED])
+		json_first(out, trace, result);
+	else
+		fprintf(out, "null");
+	fprintf(out, "}\n");
+}
+
+static const char *const verdict_names[] = {"as recorded", "diverged", "had not ended", "not made",
+					    "not made"};
+
+void verdict_line(FILE *out, const struct trace_call *event, const struct replay_finding *finding)
+{
+	fprintf(out, "call %" PRId64 ": ", event->call_id);
+	if (event->path) {
+		print_quoted(out, event->path);
+		fprintf(out, ": ");
+	}
+	fprintf(out, "%s: ", verdict_names[finding->verdict]);
+	print_plain(out, finding->what);
+	if (finding->verdict == REPLAY_DIVERGED) {
+		fprintf(out, ": expected ");
+		print_plain(out, finding->expected);
+		fprintf(out, ", got ");
+		print_plain(out, finding->got);
+	}
+	fputc('\n', out);
+}
