@@ -12,9 +12,12 @@
  * flight as capture_call records. A state sends all of its records to one
  * ring, that of the CPU it began on: so they stay in order.
  *
+ * Large functions are global: the verifier looks at such once, not at every
+ * call. They must check their pointers and return a number.
+ *
  * How a side uses it: state_get(); state_open() at its outermost hop;
  * call_begin() when it is a call; hop_push(), hop_pop(); call_emit(), then
- * state_close(), or spans_carry() and call_begin() again.
+ * state_close(), or hops_carry() and call_begin() again.
  */
 #ifndef COMMON_BPF_H
 #define COMMON_BPF_H
@@ -167,17 +170,26 @@ static __always_inline struct capture_call *call_begin(struct call_state *state,
 	return call;
 }
 
-static __noinline void hop_push(struct call_state *state, uint32_t hop, uint64_t sp, uint64_t ts)
+__noinline int hop_push(struct call_state *state, uint32_t hop, uint64_t sp, uint64_t ts)
 {
 	if (state)
 		span_push(&state->list, hop, sp, ts);
+	return 0;
 }
 
 /* How many hops are still open after this one; -1: its entry was not seen. */
-static __noinline int hop_pop(struct call_state *state, uint32_t hop, uint64_t sp, uint64_t ts,
-			      int64_t ret)
+__noinline int hop_pop(struct call_state *state, uint32_t hop, uint64_t sp, uint64_t ts,
+		       int64_t ret)
 {
 	return state ? span_pop(&state->list, hop, sp, ts, ret) : -1;
+}
+
+/* Begins the span list of the next call in the same outermost hop: see spans_carry(). */
+__noinline int hops_carry(struct call_state *state, uint32_t mark)
+{
+	if (state)
+		spans_carry(&state->list, mark);
+	return 0;
 }
 
 /* Sends a record to the ring of this state. 0, or negative and counted. */
@@ -193,7 +205,7 @@ static __always_inline int ring_output(struct call_state *state, void *record, u
 }
 
 /* Sends the call with its first N_SPANS spans. */
-static __noinline int call_emit(struct call_state *state, uint32_t n_spans)
+__noinline int call_emit(struct call_state *state, uint32_t n_spans)
 {
 	uint32_t n = n_spans, all;
 	uint64_t size;
@@ -261,7 +273,7 @@ static __always_inline struct parm_rule parm_rule(uint32_t kind, uint32_t fn, ui
  * Contents are as long as the call's COUNT says, and worth nothing if it
  * failed; a list of shares as long as ENTRIES. Not yet cut to opt_snaplen.
  */
-static __noinline uint32_t payload_size(const struct call_state *state, uint32_t parm, bool out)
+__noinline int payload_size(const struct call_state *state, uint32_t parm, bool out)
 {
 	const struct capture_call *call;
 	uint32_t size, limit = 0xffffffff;
@@ -358,8 +370,8 @@ static __always_inline int payload_send(struct call_state *state, const struct p
 }
 
 /* Records are reserved in sizes of a few classes: the verifier wants constants. */
-static __noinline int payload_chunk(struct call_state *state, const struct payload *payload,
-				    uint32_t length)
+__noinline int payload_chunk(struct call_state *state, const struct payload *payload,
+			     uint32_t length)
 {
 	if (!state || !payload)
 		return -1;
@@ -420,8 +432,8 @@ static long payload_step(uint32_t i, struct payload_loop *loop)
  * Sends what has to be captured of one parameter. from: its memory, or for
  * page lists pages: the array of their addresses (from is then ignored).
  */
-static __noinline int payload_capture(struct call_state *state, uint32_t parm, bool out,
-				      uint64_t from, uint64_t pages)
+__noinline int payload_capture(struct call_state *state, uint32_t parm, bool out, uint64_t from,
+			       uint64_t pages)
 {
 	struct payload payload = {.from = from, .pages = pages, .parm = parm, .out = out};
 	struct payload_loop loop = {state, &payload};

@@ -40,6 +40,9 @@ const volatile uint32_t opt_own_pid; /* never this process */
 
 #define PARKED_MAX 256
 #define ANCESTORS_MAX 32 /* how far up opt_ancestor is looked for */
+#define SYSCALL_URETPROBE 335
+#define SYSCALL_UPROBE 336
+#define SYSCALL_MASK 0xfff
 
 enum filter { FILTER_UNKNOWN, FILTER_YES, FILTER_NO };
 
@@ -155,7 +158,7 @@ static __always_inline void parms_take(struct call_state *state)
 	}
 }
 
-static __noinline int payloads_capture(struct call_state *state, bool out)
+__noinline int payloads_capture(struct call_state *state, bool out)
 {
 	if (!state)
 		return 0;
@@ -202,7 +205,7 @@ static __always_inline void inputs_read(struct call_state *state, uint64_t addre
 }
 
 /* Reads what came out of it; pointers are those that went in. */
-static __noinline int outputs_read(struct call_state *state)
+__noinline int outputs_read(struct call_state *state)
 {
 	uint32_t n;
 
@@ -280,7 +283,7 @@ static __always_inline bool early_take(struct call_state *state, struct call_key
  * parked, then looked for an early completion, as early_add() does it in the
  * other order; one of the two sees the other, and only one can delete.
  */
-static __noinline int call_park(struct call_state *state)
+__noinline int call_park(struct call_state *state)
 {
 	struct call_key key;
 
@@ -299,7 +302,7 @@ static __noinline int call_park(struct call_state *state)
 	return 0;
 }
 
-static __noinline int early_add(struct call_key *key, int32_t status, uint64_t ts)
+__noinline int early_add(struct call_key *key, int32_t status, uint64_t ts)
 {
 	struct early_end end = {.end_ns = ts, .status = status};
 	struct call_state *state;
@@ -316,7 +319,7 @@ static __noinline int early_add(struct call_key *key, int32_t status, uint64_t t
 }
 
 /* The outermost hop is over, or its return was not seen. */
-static __noinline int call_finish(struct call_state *state)
+__noinline int call_finish(struct call_state *state)
 {
 	if (!state)
 		return 0;
@@ -331,7 +334,7 @@ static __noinline int call_finish(struct call_state *state)
 }
 
 /* svcComplete returned: the parked call that it ended goes out. */
-static __noinline int parked_finish(struct call_state *state, uint64_t sp, uint64_t ts, int64_t ret)
+__noinline int parked_finish(struct call_state *state, uint64_t sp, uint64_t ts, int64_t ret)
 {
 	struct call_key key;
 	struct call_state *other;
@@ -533,13 +536,20 @@ static __always_inline uint64_t syscall_sp(const struct pt_regs *regs)
 	return sp - 8;
 }
 
+/* The kernel's own way back from a probe is a system call as well: not the service's. */
+static __always_inline bool syscall_is_hop(uint64_t nr)
+{
+	return nr != SYSCALL_URETPROBE && nr != SYSCALL_UPROBE;
+}
+
 SEC("raw_tp/sys_enter")
 int syscall_enter(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct call_state *state = state_get(false);
+	uint64_t nr = ctx->args[1];
 
-	if (state && state->open)
-		hop_push(state, CAPTURE_HOP_SYSCALL | (ctx->args[1] & 0xfff),
+	if (state && state->open && syscall_is_hop(nr))
+		hop_push(state, CAPTURE_HOP_SYSCALL | (nr & SYSCALL_MASK),
 			 syscall_sp((void *)ctx->args[0]), bpf_ktime_get_ns());
 	return 0;
 }
@@ -554,7 +564,8 @@ int syscall_exit(struct bpf_raw_tracepoint_args *ctx)
 	if (!state || !state->open)
 		return 0;
 	bpf_probe_read_kernel(&nr, sizeof(nr), &regs->orig_rax);
-	hop_pop(state, CAPTURE_HOP_SYSCALL | (nr & 0xfff), syscall_sp(regs), bpf_ktime_get_ns(),
-		ctx->args[1]);
+	if (syscall_is_hop(nr))
+		hop_pop(state, CAPTURE_HOP_SYSCALL | (nr & SYSCALL_MASK), syscall_sp(regs),
+			bpf_ktime_get_ns(), ctx->args[1]);
 	return 0;
 }

@@ -247,6 +247,7 @@ static inline void spans_carry(struct span_list *list, uint32_t mark)
 		span.parent = open ? open - 1 : SPAN_NONE;
 		*span_at(list, open) = span;
 		list->moved[frame->span] = open++;
+		SPAN_OPAQUE(open); /* one state for the verifier, whatever its value */
 	}
 	for (uint32_t i = 0; i < CAPTURE_MAX_SPANS; i++) {
 		uint32_t from = mark + i;

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * "sftrace record": attaches to the service, runs a command or waits, spools
+ * what comes, then loads the spools into the trace.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "feature.h"
+#include "link.h"
+#include "load.h"
+#include "record_options.h"
+#include "recorder.h"
+#include "trace.h"
+#include "verbs.h"
+
+#define PROGRESS_NS 500000000
+#define GRACE_NS 5000000000ull /* for a command to end after it was told to */
+#define GUEST_GRACE_MS 10000 /* for an agent to send the rest */
+
+struct recording {
+	struct record_options options;
+	struct probe_plan plan;
+	struct recorder *recorder;
+	struct link *link;
+	char directory[64]; /* of our own socket; "" */
+	char *socket;
+	char *host_spool, *guest_spool;
+	bool files; /* the trace and the spool are there */
+	sigset_t signals, old_signals;
+	pid_t child; /* 0: none, or it has ended */
+	int child_status;
+	bool told; /* the command was told to end */
+	uint64_t told_ns;
+	bool terminal;
+	bool spool_complained;
+	struct recorder_state state;
+	struct link_state guest;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+/* Prints a message, which it frees. */
+static int complain(char *message)
+{
+	fprintf(stderr, "sftrace: %s\n", message ? message : "out of memory");
+	free(message);
+	return SFTRACE_FAILED;
+}
+
+static int refuse(const char *format, const char *file, const char *more)
+{
+	fputs("sftrace: ", stderr);
+	fprintf(stderr, format, file, more);
+	fputc('\n', stderr);
+	return SFTRACE_FAILED;
+}
+
+static int names_make(struct recording *recording)
+{
+	const char *output = recording->options.output;
+
+	if (asprintf(&recording->host_spool, "%s.host.spool", output) < 0 ||
+	    asprintf(&recording->guest_spool, "%s.guest.spool", output) < 0)
+		return complain(NULL);
+	return 0;
+}
+
+/* Nothing is overwritten unless asked for, what a killed recorder left least of all. */
+static int output_check(struct recording *recording)
+{
+	const char *names[] = {recording->options.output, recording->host_spool,
+			       recording->guest_spool};
+	struct stat st;
+
+	for (size_t i = 0; i < 3; i++) {
+		if (lstat(names[i], &st))
+			continue;
+		if (!S_ISREG(st.st_mode))
+			return refuse("%s is no regular file; choose another with -o%s", names[i],
+				      "");
+		if (recording->options.force)
+			continue;
+		if (i == 0)
+			return refuse("%s exists; choose another file with -o, or replace it with "
+				      "-f%s",
+				      names[i], "");
+		return refuse(
+			"%s is left of a recording that was interrupted; load it with sftrace "
+			"merge -o FILE %s, or replace it with -f",
+			names[i], names[i]);
+	}
+	return 0;
+}
+
+/* From its first moment the trace says that it is incomplete. */
+static int output_create(struct recording *recording)
+{
+	struct trace *trace = NULL;
+	char *message = NULL;
+
+	if (recording->options.force) {
+		unlink(recording->options.output);
+		unlink(recording->guest_spool);
+	}
+	if (trace_create(recording->options.output, &trace, &message))
+		return complain(message);
+	trace_close(trace);
+	recording->files = true;
+	return 0;
+}
+
+static int probes_open(struct recording *recording)
+{
+	const struct record_options *options = &recording->options;
+	struct probe_options probes = {
+		.service = options->service,
+		.pid = options->pid,
+		.ancestor = options->command ? getpid() : 0,
+		.snaplen = options->snaplen,
+		.syscalls = options->syscalls,
+		.one_link_each = getenv("SFTRACE_NO_UPROBE_MULTI") != NULL,
+	};
+	char *message = NULL;
+
+	if (feature_pid_numbers() && (options->pid || options->command))
+		return refuse("%s %s",
+			      "in a PID namespace of its own only everything can be recorded:",
+			      "leave the command and -p out, or run it outside");
+	if (options->pid && kill(options->pid, 0) && errno == ESRCH)
+		return refuse("there is no process of that number%s%s", "", "");
+	if (probe_plan_make(options->service, &recording->plan, &message))
+		return complain(message);
+	if (recorder_open(&probes, &recording->plan, options->ring_bytes, recording->host_spool,
+			  &recording->recorder, &message))
+		return complain(message);
+	return 0;
+}
+
+/* "a 'b c'": the command as one line. */
+static char *command_text(char **command)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	for (char **word = command; *word; word++)
+		fprintf(out, strpbrk(*word, " \t\n'\"\\$") || !**word ? "%s'%s'" : "%s%s",
+			word == command ? "" : " ", *word);
+	fclose(out);
+	return text;
+}
+
+static void notes_write(struct recording *recording)
+{
+	const struct record_options *options = &recording->options;
+	struct recorder *recorder = recording->recorder;
+	char *service = realpath(options->service, NULL);
+	char *command = options->command ? command_text(options->command) : NULL;
+	struct utsname name = {0};
+	char text[32];
+
+	uname(&name);
+	recorder_note(recorder, "sftrace.version", SFTRACE_VERSION);
+	recorder_note(recorder, "host.kernel", name.release);
+	recorder_note(recorder, "host.profile", "sfservice");
+	recorder_note(recorder, "service.path", service ? service : options->service);
+	recorder_note(recorder, "service.build_id", recording->plan.build_id);
+	if (command)
+		recorder_note(recorder, "command", command);
+	snprintf(text, sizeof(text), "%u", options->snaplen);
+	recorder_note(recorder, "snaplen", options->snaplen == UINT32_MAX ? "all" : text);
+	recorder_note(recorder, "syscalls", options->syscalls ? "1" : "0");
+	free(service);
+	free(command);
+}
+
+/* Where a guest's agent can reach us: a place of our own, or the one asked for. */
+static int guest_listen(struct recording *recording)
+{
+	struct link_options options = {.spool_path = recording->guest_spool};
+	char *message = NULL;
+
+	if (recording->options.guest) {
+		recording->socket = strdup(recording->options.guest);
+	} else if (recording->options.command) {
+		strcpy(recording->directory, "/tmp/sftrace-XXXXXX");
+		if (!mkdtemp(recording->directory))
+			return refuse("cannot make a directory for a socket in %s: %s", "/tmp",
+				      strerror(errno));
+		if (asprintf(&recording->socket, "%s/guest", recording->directory) < 0)
+			recording->socket = NULL;
+	} else {
+		return 0;
+	}
+	options.socket_path = recording->socket;
+	if (!recording->socket || link_open(&options, &recording->link, &message))
+		return complain(message);
+	return 0;
+}
+
+static void signals_block(struct recording *recording)
+{
+	sigemptyset(&recording->signals);
+	sigaddset(&recording->signals, SIGINT);
+	sigaddset(&recording->signals, SIGTERM);
+	sigaddset(&recording->signals, SIGUSR1);
+	sigaddset(&recording->signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &recording->signals, &recording->old_signals);
+}
+
+static int command_start(struct recording *recording)
+{
+	char **command = recording->options.command;
+	pid_t pid;
+
+	if (!command)
+		return 0;
+	prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphans of the command stay our descendants */
+	pid = child_start(command, "SFTRACE_GUEST", recording->socket, &recording->old_signals);
+	if (pid < 0)
+		return refuse("cannot run %s: %s", command[0], strerror(-pid));
+	recording->child = pid;
+	return 0;
+}
+
+static int start(struct recording *recording)
+{
+	char *message = NULL;
+	int status = probes_open(recording);
+
+	if (!status)
+		status = output_create(recording);
+	if (!status)
+		status = guest_listen(recording);
+	if (status)
+		return status;
+	notes_write(recording);
+	signals_block(recording);
+	if (recorder_start(recording->recorder, &message))
+		return complain(message);
+	return command_start(recording);
+}
+
+static void progress(struct recording *recording)
+{
+	struct recorder_state state;
+
+	recorder_get_state(recording->recorder, &state);
+	if (state.spool_error && !recording->spool_complained) {
+		recording->spool_complained = true;
+		fprintf(stderr, "%ssftrace: cannot write %s: %s; nothing more is recorded\n",
+			recording->terminal ? "\r\033[K" : "", recording->host_spool,
+			strerror(-state.spool_error));
+	}
+	if (recording->terminal)
+		fprintf(stderr, "\r\033[Ksftrace: %llu calls, %.1f MiB, %llu lost",
+			(unsigned long long)state.calls, state.bytes / 1048576.0,
+			(unsigned long long)(state.lost + state.dropped));
+}
+
+/* The terminal sends its signals to the command as well; others have to be passed on. */
+static void command_tell(struct recording *recording, const siginfo_t *info)
+{
+	if (recording->told)
+		kill(recording->child, SIGKILL);
+	else if (info->si_code <= 0)
+		kill(recording->child, info->si_signo);
+	recording->told = true;
+	recording->told_ns = now_ns();
+}
+
+/* Whether the recording is over. */
+static bool wait_for_event(struct recording *recording)
+{
+	static const struct timespec timeout = {.tv_nsec = PROGRESS_NS};
+	siginfo_t info = {0};
+	int number = sigtimedwait(&recording->signals, &info, &timeout);
+
+	if (recording->child && child_ended(recording->child, &recording->child_status)) {
+		recording->child = 0;
+		return true;
+	}
+	if (number == SIGUSR1)
+		recorder_snapshot(recording->recorder);
+	if (number == SIGINT || number == SIGTERM) {
+		if (!recording->child)
+			return true;
+		command_tell(recording, &info);
+	}
+	if (recording->told && now_ns() - recording->told_ns > GRACE_NS)
+		kill(recording->child, SIGKILL);
+	return false;
+}
+
+static void run(struct recording *recording)
+{
+	if (!recording->options.command)
+		fprintf(stderr, "sftrace: recording%s; stop with Ctrl-C\n",
+			recording->options.pid ? " one process" : "");
+	do
+		progress(recording);
+	while (!wait_for_event(recording));
+	if (recording->terminal)
+		fputs("\r\033[K", stderr);
+}
+
+/* Ends what writes the spools. */
+static void stop(struct recording *recording)
+{
+	recorder_close(recording->recorder, &recording->state);
+	recording->recorder = NULL;
+	if (recording->link)
+		link_close(recording->link, GUEST_GRACE_MS, &recording->guest);
+	recording->link = NULL;
+	if (*recording->guest.error)
+		fprintf(stderr, "sftrace: the guest's agent: %s\n", recording->guest.error);
+	if (*recording->guest.agent_error)
+		fprintf(stderr, "sftrace: the guest's agent: %s\n", recording->guest.agent_error);
+}
+
+static void files_remove(struct recording *recording)
+{
+	unlink(recording->options.output);
+	unlink(recording->host_spool);
+	unlink(recording->guest_spool);
+}
+
+/* The trace's own word on whether it is complete. */
+static int summary(struct recording *recording)
+{
+	const struct recorder_state *state = &recording->state;
+	struct trace *trace = NULL;
+	char *why = NULL;
+	int incomplete;
+
+	if (trace_open(recording->options.output, &trace, &why))
+		return complain(why);
+	incomplete = trace_is_incomplete(trace, &why);
+	trace_close(trace);
+	fprintf(stderr, "sftrace: %s: %llu calls and control events, %llu unfinished\n",
+		recording->options.output, (unsigned long long)state->calls,
+		(unsigned long long)state->unfinished);
+	if (incomplete)
+		fprintf(stderr, "sftrace: the trace is incomplete: %s\n",
+			why ? why : "something was lost");
+	free(why);
+	return incomplete ? SFTRACE_INCOMPLETE : SFTRACE_OK;
+}
+
+static int load(struct recording *recording)
+{
+	const char *spools[] = {recording->host_spool, recording->guest_spool};
+	struct load_options options = {.progress = recording->terminal};
+	char *message = NULL;
+
+	if (load_spools(spools, recording->guest.agent ? 2 : 1, recording->options.output, &options,
+			&message)) {
+		complain(message);
+		fprintf(stderr,
+			"sftrace: what was recorded is in %s; load it with sftrace merge -o FILE "
+			"%s%s%s\n",
+			spools[0], spools[0], recording->guest.agent ? " " : "",
+			recording->guest.agent ? spools[1] : "");
+		return SFTRACE_FAILED;
+	}
+	unlink(spools[0]);
+	if (recording->guest.agent)
+		unlink(spools[1]);
+	return summary(recording);
+}
+
+static void recording_free(struct recording *recording)
+{
+	struct recorder_state state;
+
+	recorder_close(recording->recorder, &state);
+	if (recording->link)
+		link_close(recording->link, 0, NULL);
+	if (*recording->directory)
+		rmdir(recording->directory);
+	probe_plan_free(&recording->plan);
+	free(recording->socket);
+	free(recording->host_spool);
+	free(recording->guest_spool);
+	free(recording->options.service);
+}
+
+int verb_record(int argc, char **argv)
+{
+	struct recording recording = {.terminal = isatty(STDERR_FILENO)};
+	int status = record_options_parse(argc, argv, &recording.options);
+
+	if (status == RECORD_HELP || status == RECORD_USAGE)
+		return status == RECORD_HELP ? SFTRACE_OK : SFTRACE_USAGE;
+	status = names_make(&recording);
+	if (!status)
+		status = output_check(&recording);
+	if (!status)
+		status = start(&recording);
+	if (!status) {
+		run(&recording);
+		stop(&recording);
+		status = load(&recording);
+		if (recording.child_status)
+			status = recording.child_status;
+	} else if (recording.files) {
+		files_remove(&recording);
+	}
+	recording_free(&recording);
+	return status;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line of "sftrace record": see record_options.h. */
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "link.h"
+#include "record_options.h"
+#include "ring.h"
+
+enum { OPTION_SERVICE = 256, OPTION_GUEST, OPTION_SNAPLEN, OPTION_BUFFER, OPTION_NO_SYSCALLS };
+
+static const struct option long_options[] = {
+	{"output", required_argument, NULL, 'o'},
+	{"pid", required_argument, NULL, 'p'},
+	{"force", no_argument, NULL, 'f'},
+	{"help", no_argument, NULL, 'h'},
+	{"service", required_argument, NULL, OPTION_SERVICE},
+	{"guest", required_argument, NULL, OPTION_GUEST},
+	{"snaplen", required_argument, NULL, OPTION_SNAPLEN},
+	{"buffer", required_argument, NULL, OPTION_BUFFER},
+	{"no-syscalls", no_argument, NULL, OPTION_NO_SYSCALLS},
+	{0},
+};
+
+static void help(void)
+{
+	puts("Usage: sftrace record [OPTION]... [-- COMMAND [ARGUMENT]...]\n"
+	     "Records the calls that a shared-folders service gets, with every hop they cross,\n"
+	     "into a trace: while COMMAND runs, or until interrupted.\n"
+	     "\n"
+	     "  -o, --output FILE   the trace (sftrace.db)\n"
+	     "  -f, --force         replace FILE if there is one\n"
+	     "  -p, --pid PID       only this process (without: COMMAND and its descendants;\n"
+	     "                      without COMMAND: every user of the service)\n"
+	     "  --service FILE      the service's module (lib/sfservice.so of this sftrace)\n"
+	     "  --guest ENDPOINT    unix:PATH: wait there for the agent of a guest; COMMAND\n"
+	     "                      finds PATH in its environment as SFTRACE_GUEST\n"
+	     "  --snaplen N|all     bytes of file data and listings to keep of a parameter (all)\n"
+	     "  --buffer SIZE       of the kernel's ring for each CPU, e.g. 64M\n"
+	     "  --no-syscalls       system calls are no hops\n"
+	     "\n"
+	     "SIGUSR1 has the calls in flight written at once; otherwise they are every 2 s.\n"
+	     "SIGINT and SIGTERM end the recording in good order.\n"
+	     "\n"
+	     "Examples:\n"
+	     "  sftrace record -o t.db -- sf-lab --share work=DIR -- dd if=/dev/zero of=x count=9\n"
+	     "  sftrace record -p $(pidof sf-host)\n"
+	     "\n"
+	     "Exit status: COMMAND's own if that is not 0; 0, or 4 if the trace is incomplete;\n"
+	     "1 on failure, 2 for wrong usage.");
+}
+
+static int usage(const char *format, const char *value)
+{
+	fputs("sftrace: record: ", stderr);
+	fprintf(stderr, format, value);
+	fputs("; see sftrace record --help\n", stderr);
+	return RECORD_USAGE;
+}
+
+int parse_bytes(const char *text, uint64_t max, uint64_t *ret)
+{
+	static const char units[] = "KMG";
+	const char *unit;
+	char *end;
+	unsigned long long value;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno || end == text || !isdigit((unsigned char)*text))
+		return -EINVAL;
+	unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+	if (unit) {
+		int shift = 10 * (int)(unit - units + 1);
+
+		if (value > UINT64_MAX >> shift)
+			return -EINVAL;
+		value <<= shift;
+		end++;
+	}
+	if (*end || value > max)
+		return -EINVAL;
+	*ret = value;
+	return 0;
+}
+
+/* FILE as the user gave it, else the module that was built with this program. */
+static char *service_path(const char *given)
+{
+	char self[PATH_MAX], *path;
+	ssize_t n;
+
+	if (given)
+		return strdup(given);
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n < 0)
+		return NULL;
+	self[n] = '\0';
+	if (asprintf(&path, "%s/../lib/sfservice.so", dirname(self)) < 0)
+		return NULL;
+	return path;
+}
+
+/* Returns what is wrong with an option's value, as a format; NULL: nothing. */
+static const char *take_option(struct record_options *options, const char **service, int option,
+			       const char *value)
+{
+	uint64_t number;
+
+	switch (option) {
+	case 'o':
+		options->output = value;
+		return *value ? NULL : "-o needs the name of a file%s";
+	case 'f':
+		options->force = true;
+		return NULL;
+	case 'p':
+		if (parse_bytes(value, INT_MAX, &number) || !number)
+			return "'%s' is not the number of a process";
+		options->pid = number;
+		return NULL;
+	case OPTION_SERVICE:
+		*service = value;
+		return NULL;
+	case OPTION_GUEST:
+		options->guest = link_endpoint_path(value);
+		return options->guest ? NULL : "'%s' is no endpoint: unix:PATH is one";
+	case OPTION_SNAPLEN:
+		number = UINT32_MAX;
+		if (strcmp(value, "all") && parse_bytes(value, UINT32_MAX, &number))
+			return "'%s' is no snap length: a number of bytes, or 'all'";
+		options->snaplen = number;
+		return NULL;
+	case OPTION_BUFFER:
+		if (parse_bytes(value, 1u << 30, &number) || !number)
+			return "'%s' is no size of a buffer: bytes, or with K, M, G; at most 1G";
+		options->ring_bytes = number;
+		return NULL;
+	default:
+		options->syscalls = false;
+		return NULL;
+	}
+}
+
+int record_options_parse(int argc, char **argv, struct record_options *options)
+{
+	const char *service = NULL;
+	int option;
+
+	*options = (struct record_options){
+		.output = "sftrace.db",
+		.snaplen = UINT32_MAX,
+		.ring_bytes = rings_default_bytes(),
+		.syscalls = true,
+	};
+	opterr = 0;
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "+:o:p:fh", long_options, NULL)) != -1) {
+		const char *problem;
+
+		if (option == 'h') {
+			help();
+			return RECORD_HELP;
+		}
+		if (option == ':')
+			return usage("%s needs a value", argv[optind - 1]);
+		if (option == '?')
+			return usage("unknown option %s", argv[optind - 1]);
+		problem = take_option(options, &service, option, optarg);
+		if (problem)
+			return usage(problem, optarg);
+	}
+	if (optind < argc)
+		options->command = argv + optind;
+	if (options->command && options->pid)
+		return usage("-p and a command (%s) exclude each other", argv[optind]);
+	options->service = service_path(service);
+	return options->service ? RECORD_RUN : usage("no memory for %s", "the service's path");
+}
