@@ -10,7 +10,7 @@ group=/sys/fs/cgroup/command
 exec 6>&2 2>/dev/console
 
 give_up() {
-	echo "$*" >$lab/reason
+	echo "$*" | sed 's/ *$//' >$lab/reason
 	unmount_shares
 	exit 125
 }

@@ -7,8 +7,10 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
+#define HELP_COLUMN 37
 #define MEMORY_MIN (128ull << 20)
 #define MEMORY_MAX (1ull << 40)
 
@@ -24,6 +26,23 @@ static bool share_name_is_usable(const char *name, size_t length)
 		if (name[i] == '/' || iscntrl((unsigned char)name[i]))
 			return false;
 	return true;
+}
+
+/* The length of directory without the flags that follow it. */
+static size_t directory_length(const char *directory)
+{
+	static const char *const flags[] = {":ro", ":symlinks"};
+	size_t length = strlen(directory);
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		size_t size = strlen(flags[i]);
+
+		if (length > size && !memcmp(directory + length - size, flags[i], size)) {
+			length -= size;
+			i = (size_t)-1; /* once more from the start */
+		}
+	}
+	return length;
 }
 
 static bool is_directory(const char *path, size_t length)
@@ -42,17 +61,15 @@ static int parse_share(struct lab_options *options, const char *value, struct la
 	const char *equals = strchr(value, '=');
 	const char *directory = equals ? equals + 1 : "";
 	size_t name_length = equals ? (size_t)(equals - value) : 0;
-	size_t length = strlen(directory);
+	size_t length = directory_length(directory);
 
 	if (!length)
-		return lab_fail(error, -EINVAL, "--share %s: want NAME=DIR or NAME=DIR:ro", value);
+		return lab_fail(error, -EINVAL, "--share %s: want NAME=DIR[:ro][:symlinks]", value);
 	if (!share_name_is_usable(value, name_length))
 		return lab_fail(error, -EINVAL,
 				"--share %s: the name must have 1 to 255 bytes, no slash, no "
 				"control character, and not be or begin like . .. or an option",
 				value);
-	if (length > 3 && !strcmp(directory + length - 3, ":ro"))
-		length -= 3;
 	if (!is_directory(directory, length))
 		return lab_fail(error, -EINVAL, "--share %s: %.*s is not a directory", value,
 				(int)length, directory);
@@ -62,7 +79,7 @@ static int parse_share(struct lab_options *options, const char *value, struct la
 	memcpy(share->name, value, name_length);
 	share->name[name_length] = 0;
 	for (size_t i = 0; i < options->share_count; i++)
-		if (!strcmp(options->shares[i].name, share->name))
+		if (!strcasecmp(options->shares[i].name, share->name))
 			return lab_fail(error, -EINVAL, "two shares have the name %s", share->name);
 	options->share_count++;
 	return 0;
@@ -146,7 +163,7 @@ struct option_entry {
 #define MEMBER(name) offsetof(struct lab_options, name)
 
 static const struct option_entry table[] = {
-	{"share", "NAME=DIR[:ro]", parse_share, 0, "offer DIR to the guest; may be repeated"},
+	{"share", "NAME=DIR[:ro][:symlinks]", parse_share, 0, "offer DIR; may be repeated"},
 	{"guest", "GUEST", parse_guest, 0, "the guest's driver: mainline (Linux's; the default)"},
 	{"memory", "SIZE", parse_memory, 0, "the guest's memory, such as 512M (the default) or 2G"},
 	{"timeout", "SECONDS", parse_timeout, 0, "end the guest after that time (default 600)"},
@@ -230,14 +247,17 @@ void lab_options_print_help(FILE *out)
 	      "Boots a Linux guest under QEMU, mounts the shares at /mnt/NAME and runs COMMAND in "
 	      "the\n"
 	      "first of them (without a share, in an empty directory). The guest's root is the\n"
-	      "host's, read-only; /tmp, /var/tmp, /run and /mnt are empty and writable.\n"
+	      "host's, read-only; /tmp, /var/tmp, /run and /mnt are empty and writable. DIR:ro is "
+	      "for\n"
+	      "reading only, in DIR:symlinks the guest may create symbolic links.\n"
 	      "\n",
 	      out);
 	for (size_t i = 0; i < TABLE_SIZE; i++) {
 		const char *argument = table[i].argument ? table[i].argument : "";
 		int width = fprintf(out, "  --%s %s", table[i].name, argument);
 
-		fprintf(out, "%*s%s\n", width < 26 ? 26 - width : 1, "", table[i].help);
+		fprintf(out, "%*s%s\n", width < HELP_COLUMN ? HELP_COLUMN - width : 1, "",
+			table[i].help);
 	}
 	fputs("\n"
 	      "COMMAND's output and exit status are sf-lab's (128+N if signal N killed it). "

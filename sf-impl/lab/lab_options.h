@@ -14,7 +14,7 @@
 #define LAB_DEFAULT_TIMEOUT_S 600
 
 struct lab_share {
-	const char *specification; /* NAME=DIR[:ro], as sf-host takes it */
+	const char *specification; /* NAME=DIR[:ro][:symlinks], as sf-host takes it */
 	char name[256];
 };
 

@@ -17,8 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GRACE_MS 3000 /* between asking the guest's processes to end and killing them */
-
 enum stream_index { STREAM_CONTROL, STREAM_STDOUT, STREAM_STDERR, STREAM_COUNT };
 
 static const struct {
@@ -41,6 +39,7 @@ struct run {
 	bool reported; /* the guest's last message is there */
 	struct lab_message last;
 	int64_t deadline_ms;
+	int64_t grace_ms;
 };
 
 static int64_t now_ms(void)
@@ -126,7 +125,7 @@ static void run_stop(struct run *run)
 	if (!run->child_gone)
 		kill(-run->child, run->stopping ? SIGKILL : SIGTERM);
 	run->stopping = true;
-	run->deadline_ms = now_ms() + GRACE_MS;
+	run->deadline_ms = now_ms() + run->grace_ms;
 }
 
 static void run_reap(struct run *run)
@@ -270,7 +269,7 @@ static int run_listen(struct run *run, const struct lab_scratch *scratch)
 	return ret;
 }
 
-static struct run *run_new(struct lab_outcome *outcome, unsigned int timeout_s)
+static struct run *run_new(const struct lab_launch *launch, struct lab_outcome *outcome)
 {
 	struct run *run = calloc(1, sizeof(*run));
 
@@ -279,7 +278,8 @@ static struct run *run_new(struct lab_outcome *outcome, unsigned int timeout_s)
 	*outcome = (struct lab_outcome){.end = LAB_END_DIED};
 	run->outcome = outcome;
 	run->signals = -1;
-	run->deadline_ms = now_ms() + timeout_s * 1000ll;
+	run->deadline_ms = now_ms() + launch->timeout_s * 1000ll;
+	run->grace_ms = launch->grace_s * 1000ll;
 	for (size_t i = 0; i < STREAM_COUNT; i++)
 		run->streams[i].listener = run->streams[i].socket = -1;
 	return run;
@@ -296,7 +296,7 @@ static void run_free(struct run *run)
 
 int lab_run(const struct lab_launch *launch, struct lab_outcome *outcome, struct lab_error *error)
 {
-	struct run *run = run_new(outcome, launch->timeout_s);
+	struct run *run = run_new(launch, outcome);
 	int ret;
 
 	if (!run)

@@ -15,6 +15,7 @@ struct lab_launch {
 	const struct lab_scratch *scratch; /* where the ports' sockets are made */
 	int log; /* gets what sf-host and QEMU print */
 	unsigned int timeout_s;
+	unsigned int grace_s; /* between asking the guest's processes to end and killing them */
 	sigset_t signals; /* the mask for the child: what lab_run_block_signals gave */
 };
 

@@ -18,6 +18,7 @@
 #define EXIT_USAGE 2
 #define EXIT_TIMEOUT 124
 #define EXIT_LAB 125
+#define GRACE_S 12 /* sf-host gives QEMU 5 seconds, and then its service */
 #define TAIL_BYTES 3000
 
 struct lab {
@@ -144,6 +145,7 @@ static int run_guest(struct lab *lab, struct lab_outcome *outcome, struct lab_er
 {
 	struct lab_launch launch = {.scratch = &lab->scratch,
 				    .timeout_s = lab->options.timeout_s,
+				    .grace_s = GRACE_S,
 				    .signals = lab->signals};
 	const char *host_log = lab->options.host_log ?: lab->host_log.text;
 	struct lab_argv argv = {0};
@@ -193,16 +195,6 @@ static size_t read_tail(const char *path, char tail[TAIL_BYTES + 1])
 	return length;
 }
 
-static void print_tail(const char *what, const char *path)
-{
-	char tail[TAIL_BYTES + 1];
-	size_t length = read_tail(path, tail);
-
-	if (length)
-		fprintf(stderr, "sf-lab: the end of what %s printed:\n%s%s", what, tail,
-			tail[length - 1] == '\n' ? "" : "\n");
-}
-
 /* A console log that shows why the guest died outlives the scratch directory. */
 static void keep_console(struct lab *lab)
 {
@@ -218,7 +210,13 @@ static void keep_console(struct lab *lab)
 /* What the guest's kernel said last, when that tells why there was no guest to run the command. */
 static void print_console(struct lab *lab)
 {
-	print_tail("the guest's kernel", lab->guest.console);
+	char tail[TAIL_BYTES + 1];
+	size_t length = read_tail(lab->guest.console, tail);
+
+	if (!length)
+		return;
+	fprintf(stderr, "sf-lab: the end of what the guest's kernel printed:\n%s%s", tail,
+		tail[length - 1] == '\n' ? "" : "\n");
 	keep_console(lab);
 }
 
@@ -243,7 +241,8 @@ static const char *describe_death(const struct lab *lab, const struct lab_outcom
 {
 	char tail[TAIL_BYTES + 1];
 
-	read_tail(lab->guest.console, tail);
+	if (!read_tail(lab->guest.console, tail) && !outcome->booted)
+		return "the guest was not started";
 	if (strstr(tail, "Kernel panic"))
 		return "the guest's kernel panicked";
 	if (!outcome->booted)

@@ -46,7 +46,7 @@ Test(lab_options, defaults)
 
 Test(lab_options, everything)
 {
-	cr_assert_eq(PARSE("--share", "work=/tmp", "--share=other name=/usr:ro", "--guest",
+	cr_assert_eq(PARSE("--share", "work=/tmp", "--share=other name=/usr:ro:symlinks", "--guest",
 			   "mainline", "--memory", "1g", "--timeout", "7", "--service", "s.so",
 			   "--console", "c", "--host-log", "h", "--kernel-dir", "k", "--env",
 			   "A=", "true"),
@@ -54,7 +54,7 @@ Test(lab_options, everything)
 	cr_assert_eq(options.share_count, 2);
 	cr_assert_str_eq(options.shares[0].name, "work");
 	cr_assert_str_eq(options.shares[1].name, "other name");
-	cr_assert_str_eq(options.shares[1].specification, "other name=/usr:ro");
+	cr_assert_str_eq(options.shares[1].specification, "other name=/usr:ro:symlinks");
 	cr_assert_str_eq(options.memory, "1g");
 	cr_assert_eq(options.timeout_s, 7);
 	cr_assert_str_eq(options.service, "s.so");
@@ -98,6 +98,8 @@ Test(lab_options, bad_lines_say_what_is_wrong)
 		{{"--share", "a=/nonexistent", "true"}, "/nonexistent is not a directory"},
 		{{"--share", "a=/etc/passwd:ro", "true"}, "/etc/passwd is not a directory"},
 		{{"--share", "a=:ro", "true"}, "is not a directory"},
+		{{"--share", "a=/none:symlinks:ro", "true"}, ": /none is not a directory"},
+		{{"--share", "a=/tmp", "--share", "A=/usr", "true"}, "two shares have the name A"},
 		{{"--share", "a=/tmp", "--share", "a=/usr", "true"}, "two shares have the name a"},
 	};
 

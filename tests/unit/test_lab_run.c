@@ -56,8 +56,11 @@ TestSuite(lab_run, .init = start, .fini = stop, .timeout = 60);
 
 static int run_words(char **words, unsigned int timeout_s, int sink)
 {
-	struct lab_launch launch = {
-		.argv = words, .scratch = &scratch, .log = log_file, .timeout_s = timeout_s};
+	struct lab_launch launch = {.argv = words,
+				    .scratch = &scratch,
+				    .log = log_file,
+				    .timeout_s = timeout_s,
+				    .grace_s = 1};
 	int saved_out = dup(STDOUT_FILENO);
 	int saved_err = dup(STDERR_FILENO);
 	int ret;

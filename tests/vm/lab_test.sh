@@ -156,7 +156,7 @@ test_killed() {
 		wait_for_guest up
 		status=0
 		kill -$signal $pid
-		wait $pid || status=$?
+		{ wait $pid || status=$?; } 2>/dev/null
 		[ $((status - 128)) = "$(kill -l $signal)" ] || fail "SIG$signal: status $status"
 		# Nobody can tidy up after a SIGKILL, but processes must be gone.
 		[ $signal = TERM ] || rm -rf "$TMPDIR"/sf-lab-*
@@ -168,6 +168,39 @@ test_killed() {
 	[ ! -s "$scratch/err" ] || grep -q 'terminating on signal' "$scratch/err" || fail "it complains"
 	nothing_left
 	echo "ok: killed"
+}
+
+test_shares() {
+	mkdir "$shared/work" "$shared/two, or more"
+	echo there >"$shared/two, or more/file"
+	lab 4 --share "work=$shared/work" --share "two words=$shared/two, or more:ro" \
+		--host-log "$scratch/log" -- sh -c '
+			pwd
+			cat "/mnt/two words/file"
+			{ echo x >"/mnt/two words/new"; } 2>/dev/null && echo "written all the same"
+			dd if=/dev/zero of=zeros bs=4k count=10 status=none
+			sleep 1000 >held &
+			until [ -e held ]; do sleep 0.1; done
+			exit 4'
+	out_is '/mnt/work\nthere\n'
+	[ ! -s "$scratch/err" ] || fail "stderr: $(cat "$scratch/err")"
+	[ "$(stat -c %s "$shared/work/zeros")" = 40960 ] || fail "no file of 40960 bytes"
+	[ -e "$shared/work/held" ] || fail "the file that was held open is not there"
+	[ ! -e "$shared/two, or more/new" ] || fail "a read-only share was written"
+	grep -q 'SHFL_FN_WRITE 10 0 40960' "$scratch/log" || fail "$(cat "$scratch/log")"
+	grep -q 'SHFL_FN_UNMAP_FOLDER 2 0' "$scratch/log" || fail "not unmounted: $(cat "$scratch/log")"
+
+	lab 0 --share "work=$shared/work" -- sh -c 'echo command >&2'
+	[ "$(head -n 1 "$scratch/err")" = command ] || fail "$(cat "$scratch/err")"
+	err_has 'SHFL_FN_MAP_FOLDER 1 0'
+	lab 125 --share "work=$shared/work" --service "$BUILD_DIR/lib/test-services/echo_service.so" \
+		-- true
+	err_has "cannot mount share 'work'"
+	lab 125 --share "work=$shared/work" --service "$shared/none.so" -- true
+	err_has 'sf-host: .*none.so'
+	err_has 'the guest was not started'
+	nothing_left
+	echo "ok: shares"
 }
 
 # agent_says ANSWER STATUS: runs a traced guest with a recorder that gives its agent that answer.
@@ -234,5 +267,6 @@ test_arguments
 test_environment
 test_ends
 test_killed
+test_shares
 test_agent
 pass
