@@ -2,8 +2,9 @@
 /*
  * Drives the service through its ABI alone: loads the module, is its host, and
  * makes calls as a guest would. Every test starts with driver_start() (Criterion
- * runs each in a process of its own) and has these shares in a directory of its
- * own:
+ * runs each in a process of its own), every suite has .fini = driver_finish, which
+ * looks for what has been left behind, and these shares lie in a directory of the
+ * test's own:
  *   rw    writable, symlinks allowed       ro    read-only, automount, "/m"
  *   gone  with the "missing" flag          plain writable, no symlinks
  */
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "hgcm_svc.h"
+#include "leak_check.h"
 #include "shfl.h"
 #include "shfl_table.h"
 
@@ -71,6 +73,8 @@ static char driver_dir[64];
 static VBOXHGCMSVCPARM parms[VBOX_HGCM_MAX_PARMS]; /* of the last CALL */
 static struct driver_call_state driver_calls[256];
 static unsigned driver_next_call;
+static struct client *driver_clients[128];
+static int driver_descriptors; /* before the service was loaded */
 static bool driver_restored; /* what pfnIsCallRestored says */
 
 static int driver_complete(VBOXHGCMCALLHANDLE call, int32_t status)
@@ -203,16 +207,15 @@ DRIVER_UNUSED static int32_t remove_share(const char *name)
 	return host_call(SHFL_FN_REMOVE_MAPPING, 1, list);
 }
 
-static int driver_remove_entry(const char *path, const struct stat *info, int type,
-			       struct FTW *level)
+DRIVER_UNUSED static int count_descriptors(void)
 {
-	(void)info, (void)type, (void)level;
-	return remove(path);
-}
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
 
-static void driver_clean_up(void)
-{
-	nftw(driver_dir, driver_remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
 }
 
 DRIVER_UNUSED static void driver_start(void)
@@ -230,7 +233,7 @@ DRIVER_UNUSED static void driver_start(void)
 	umask(022);
 	strcpy(driver_dir, "/tmp/test_service_XXXXXX");
 	cr_assert_not_null(mkdtemp(driver_dir));
-	atexit(driver_clean_up);
+	driver_descriptors = count_descriptors();
 	table = (VBOXHGCMSVCFNTABLE){
 		.cbSize = sizeof(table),
 		.u32Version = VBOX_HGCM_SVC_VERSION,
@@ -245,12 +248,6 @@ DRIVER_UNUSED static void driver_start(void)
 	}
 }
 
-DRIVER_UNUSED static void driver_stop(void)
-{
-	cr_assert_eq(table.pfnUnload(table.pvService), VINF_SUCCESS);
-	dlclose(driver_module);
-}
-
 DRIVER_UNUSED static struct client *client_connect(void)
 {
 	static uint32_t next_id = 1;
@@ -260,14 +257,38 @@ DRIVER_UNUSED static struct client *client_connect(void)
 	client->data = calloc(1, table.cbClient);
 	cr_assert_eq(table.pfnConnect(table.pvService, client->id, client->data, 0, false),
 		     VINF_SUCCESS);
+	driver_clients[client->id] = client;
 	return client;
 }
 
 DRIVER_UNUSED static void client_disconnect(struct client *client)
 {
 	cr_assert_eq(table.pfnDisconnect(table.pvService, client->id, client->data), VINF_SUCCESS);
+	driver_clients[client->id] = NULL;
 	free(client->data);
 	free(client);
+}
+
+static int driver_remove_entry(const char *path, const struct stat *info, int type,
+			       struct FTW *level)
+{
+	(void)info, (void)type, (void)level;
+	return remove(path);
+}
+
+/* Ends all clients and the service; neither descriptors nor memory may remain. */
+DRIVER_UNUSED static void driver_finish(void)
+{
+	if (!driver_dir[0])
+		return;
+	for (unsigned i = 0; i < sizeof(driver_clients) / sizeof(driver_clients[0]); i++)
+		if (driver_clients[i])
+			client_disconnect(driver_clients[i]);
+	cr_expect_eq(table.pfnUnload(table.pvService), VINF_SUCCESS);
+	cr_expect_eq(count_descriptors(), driver_descriptors, "descriptors are left");
+	nftw(driver_dir, driver_remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	driver_dir[0] = '\0';
+	leak_check();
 }
 
 DRIVER_UNUSED static uint32_t map_share(struct client *client, const char *name)
@@ -376,17 +397,6 @@ DRIVER_UNUSED static unsigned entries_of(const uint8_t *buffer, uint32_t bytes,
 		ret_entries[n].info = info.Info;
 		at += info.name.u16Size;
 	}
-	return n;
-}
-
-DRIVER_UNUSED static int count_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (readdir(dir))
-		n++;
-	closedir(dir);
 	return n;
 }
 

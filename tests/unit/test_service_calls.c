@@ -2,6 +2,8 @@
 /* The service: parameters that are wrong in number, type, order or value. */
 #include "service_driver.h"
 
+TestSuite(service_calls, .fini = driver_finish);
+
 static struct client *client;
 static uint32_t root;
 

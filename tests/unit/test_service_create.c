@@ -2,6 +2,8 @@
 /* The service: CREATE in all of its modes. The numbers of a row are the original's. */
 #include "service_driver.h"
 
+TestSuite(service_create, .fini = driver_finish);
+
 #define NIL 0, false
 #define OPENS 1, true
 

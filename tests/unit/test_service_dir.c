@@ -2,6 +2,8 @@
 /* The service: LIST, and its patterns. */
 #include "service_driver.h"
 
+TestSuite(service_dir, .fini = driver_finish);
+
 static struct client *client;
 static uint32_t rw;
 static uint8_t buffer[8192];

@@ -4,6 +4,8 @@
 
 #include "service_driver.h"
 
+TestSuite(service_escape, .fini = driver_finish);
+
 #define LAST_ESCAPE (sizeof(escapes) / sizeof(escapes[0]))
 
 static struct client *linux_guest, *windows_guest;

@@ -4,6 +4,8 @@
 
 #include "service_driver.h"
 
+TestSuite(service_info, .fini = driver_finish);
+
 #define GET_FILE (SHFL_INFO_GET | SHFL_INFO_FILE)
 #define SET_FILE (SHFL_INFO_SET | SHFL_INFO_FILE)
 #define SET_SIZE (SHFL_INFO_SET | SHFL_INFO_SIZE)

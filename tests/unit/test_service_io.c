@@ -6,6 +6,8 @@
 
 #include "service_driver.h"
 
+TestSuite(service_io, .fini = driver_finish);
+
 #define BEYOND (1ull << 63)
 
 static struct client *client;

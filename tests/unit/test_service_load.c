@@ -2,6 +2,8 @@
 /* The service: its entry point and what it tells a host about itself. */
 #include "service_driver.h"
 
+TestSuite(service_load, .fini = driver_finish);
+
 static VBOXHGCMSVCFNTABLE good_table(void)
 {
 	return (VBOXHGCMSVCFNTABLE){
@@ -68,7 +70,6 @@ Test(service_load, is_there_once_and_loads_again_after_unload)
 	/* the shares of the first life are forgotten */
 	table = second;
 	cr_assert_eq(add_share("rw", driver_dir, 0, ""), VINF_SUCCESS);
-	driver_stop();
 }
 
 Test(service_load, prepares_a_client)
@@ -83,5 +84,4 @@ Test(service_load, prepares_a_client)
 	cr_assert_eq(client->data[6], SHFL_ERROR_STYLE_LINUX);
 	cr_assert_eq(client->data[7], 1);
 	client_disconnect(client);
-	driver_stop();
 }

@@ -2,6 +2,8 @@
 /* The service: shares as guests see them, waiting for changes, the end of clients. */
 #include "service_driver.h"
 
+TestSuite(service_mapping, .fini = driver_finish);
+
 static struct client *client;
 
 static void start(void)

@@ -2,6 +2,8 @@
 /* The service: removing, renaming, links, copies, and names that differ by case. */
 #include "service_driver.h"
 
+TestSuite(service_name, .fini = driver_finish);
+
 #define FILE_FLAG SHFL_RENAME_FILE
 #define DIR_FLAG SHFL_RENAME_DIR
 #define REPLACE SHFL_RENAME_REPLACE_IF_EXISTS
