@@ -24,6 +24,7 @@ struct intern {
 /* Whether the thing with this id is the one that is looked for: 1, 0, negative errno. */
 typedef int intern_same(void *context, int64_t id);
 
+/* Also the checksum of payload in the file: it must not change. */
 uint64_t intern_hash(const void *data, size_t size);
 
 /*

@@ -59,10 +59,11 @@ static int insert_payload(struct trace *trace, const struct wanted_payload *want
 	if (rc)
 		return rc;
 	sqlite3_bind_int64(stmt, 1, wanted->length);
+	sqlite3_bind_int64(stmt, 2, (int64_t)intern_hash(wanted->data, wanted->captured));
 	if (wanted->captured)
-		sqlite3_bind_blob64(stmt, 2, wanted->data, wanted->captured, SQLITE_STATIC);
+		sqlite3_bind_blob64(stmt, 3, wanted->data, wanted->captured, SQLITE_STATIC);
 	else
-		sqlite3_bind_zeroblob(stmt, 2, 0);
+		sqlite3_bind_zeroblob(stmt, 3, 0);
 	rc = sqlite3_step(stmt);
 	if (rc != SQLITE_DONE)
 		return trace_sql_failed(trace, rc);

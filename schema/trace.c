@@ -82,6 +82,7 @@ void trace_close(struct trace *trace)
 		if (trace->db && !sqlite3_get_autocommit(trace->db))
 			trace_exec(trace, "COMMIT");
 	}
+	sqlite3_finalize(trace->get_payload);
 	sqlite3_close_v2(trace->db);
 	free(trace->error);
 	free(trace);

@@ -171,7 +171,8 @@ void trace_cursor_close(struct trace_cursor *cursor);
 
 /*
  * A payload's bytes: malloc'd, *ret_captured of them; *ret_length as in the
- * call. -ENOENT if there is no such payload.
+ * call. -ENOENT if there is no such payload, -EBADMSG if its bytes are not
+ * those that were stored, by their checksum.
  */
 int trace_get_payload(struct trace *trace, int64_t payload_id, void **ret_data,
 		      uint32_t *ret_captured, uint32_t *ret_length);

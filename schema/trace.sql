@@ -51,6 +51,7 @@ CREATE TABLE path (path_id INTEGER PRIMARY KEY, path TEXT NOT NULL);
 CREATE TABLE payload (
 	payload_id INTEGER PRIMARY KEY,
 	length INTEGER NOT NULL, -- bytes of the memory that it is from
+	checksum INTEGER NOT NULL, -- intern_hash of data as it was stored
 	data BLOB NOT NULL -- as many of them as were captured
 );
 

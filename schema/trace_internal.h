@@ -18,6 +18,7 @@ struct trace {
 	sqlite3 *db;
 	char *error; /* the last one, in words */
 	struct trace_writer *writer; /* NULL: opened for reading */
+	sqlite3_stmt *get_payload; /* prepared when it is first used */
 };
 
 /* SQL embedded from the files of the same names. */

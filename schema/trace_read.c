@@ -559,46 +559,68 @@ int trace_next(struct trace_cursor *cursor, struct trace_call *call)
 
 /* Payload. */
 
-static int copy_payload(struct trace *trace, sqlite3_stmt *stmt, void **ret_data,
-			uint32_t *ret_captured, uint32_t *ret_length)
+static int check_payload(struct trace *trace, int64_t payload_id, sqlite3_stmt *stmt)
 {
 	int64_t length = sqlite3_column_int64(stmt, 0);
-	const void *blob = sqlite3_column_blob(stmt, 1);
-	int captured = sqlite3_column_bytes(stmt, 1);
-	void *data;
+	const void *blob = sqlite3_column_blob(stmt, 2);
+	int captured = sqlite3_column_bytes(stmt, 2);
 
 	if (sqlite3_column_type(stmt, 0) != SQLITE_INTEGER || length < captured ||
-	    length > UINT32_MAX || sqlite3_column_type(stmt, 1) != SQLITE_BLOB)
-		return trace_fail(trace, -EUCLEAN, "damaged: a payload makes no sense");
-	data = malloc(captured ? (size_t)captured : 1);
+	    length > UINT32_MAX || sqlite3_column_type(stmt, 1) != SQLITE_INTEGER ||
+	    sqlite3_column_type(stmt, 2) != SQLITE_BLOB)
+		return trace_fail(trace, -EUCLEAN, "damaged: payload %" PRId64 " makes no sense",
+				  payload_id);
+	if ((uint64_t)sqlite3_column_int64(stmt, 1) != intern_hash(blob, (size_t)captured))
+		return trace_fail(trace, -EBADMSG,
+				  "damaged: payload %" PRId64 " does not match its checksum",
+				  payload_id);
+	return 0;
+}
+
+static int copy_payload(sqlite3_stmt *stmt, void **ret_data, uint32_t *ret_captured,
+			uint32_t *ret_length)
+{
+	size_t captured = (size_t)sqlite3_column_bytes(stmt, 2);
+	void *data = malloc(captured ? captured : 1);
+
 	if (!data)
 		return -ENOMEM;
 	if (captured)
-		memcpy(data, blob, (size_t)captured);
+		memcpy(data, sqlite3_column_blob(stmt, 2), captured);
 	*ret_data = data;
 	*ret_captured = (uint32_t)captured;
-	*ret_length = (uint32_t)length;
+	*ret_length = (uint32_t)sqlite3_column_int64(stmt, 0);
 	return 0;
+}
+
+static int select_payload(struct trace *trace, int64_t payload_id)
+{
+	int rc = SQLITE_OK;
+
+	if (!trace->get_payload)
+		rc = sqlite3_prepare_v3(
+			trace->db,
+			"SELECT length, checksum, data FROM payload WHERE payload_id = ?", -1,
+			SQLITE_PREPARE_PERSISTENT, &trace->get_payload, NULL);
+	if (rc != SQLITE_OK)
+		return trace_sql_failed(trace, rc);
+	sqlite3_bind_int64(trace->get_payload, 1, payload_id);
+	rc = sqlite3_step(trace->get_payload);
+	if (rc == SQLITE_DONE)
+		return trace_fail(trace, -ENOENT, "there is no payload %" PRId64, payload_id);
+	return rc == SQLITE_ROW ? 0 : trace_sql_failed(trace, rc);
 }
 
 int trace_get_payload(struct trace *trace, int64_t payload_id, void **ret_data,
 		      uint32_t *ret_captured, uint32_t *ret_length)
 {
-	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite3_prepare_v2(trace->db,
-				    "SELECT length, data FROM payload WHERE payload_id = ?", -1,
-				    &stmt, NULL);
+	int rc = select_payload(trace, payload_id);
 
-	if (rc == SQLITE_OK) {
-		sqlite3_bind_int64(stmt, 1, payload_id);
-		rc = sqlite3_step(stmt);
-	}
-	if (rc == SQLITE_ROW)
-		rc = copy_payload(trace, stmt, ret_data, ret_captured, ret_length);
-	else if (rc == SQLITE_DONE)
-		rc = trace_fail(trace, -ENOENT, "there is no payload %" PRId64, payload_id);
-	else
-		rc = trace_sql_failed(trace, rc);
-	sqlite3_finalize(stmt);
+	if (!rc)
+		rc = check_payload(trace, payload_id, trace->get_payload);
+	if (!rc)
+		rc = copy_payload(trace->get_payload, ret_data, ret_captured, ret_length);
+	if (trace->get_payload)
+		sqlite3_reset(trace->get_payload);
 	return rc;
 }

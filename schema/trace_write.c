@@ -23,7 +23,7 @@ static const char *const statements[N_TRACE_STATEMENTS] = {
 	[INSERT_TASK] = "INSERT INTO task VALUES (?, ?, ?, ?)",
 	[INSERT_HOP] = "INSERT INTO hop VALUES (?, ?, ?)",
 	[INSERT_PATH] = "INSERT INTO path (path) VALUES (?)",
-	[INSERT_PAYLOAD] = "INSERT INTO payload (length, data) VALUES (?, ?)",
+	[INSERT_PAYLOAD] = "INSERT INTO payload (length, checksum, data) VALUES (?, ?, ?)",
 	[INSERT_CALL] = "INSERT INTO call VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
 			" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[INSERT_CALL_MORE] = "INSERT INTO call_more VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

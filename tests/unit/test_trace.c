@@ -95,6 +95,27 @@ Test(trace, payload_is_stored_once)
 	cr_assert_eq(trace_get_payload(f.trace, 1000, &data, &captured, &length), -ENOENT);
 }
 
+Test(trace, changed_payload_is_told_by_its_checksum)
+{
+	int64_t id = add_payload(&f, "some bytes", 10);
+	uint32_t captured, length;
+	char *message = NULL;
+	sqlite3 *db;
+	void *data;
+
+	fixture_reopen(&f, NULL);
+	trace_close(f.trace);
+	f.trace = NULL;
+	cr_assert_eq(sqlite3_open(f.file, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(db, "UPDATE payload SET data = CAST('some bytez' AS BLOB)", NULL,
+				  NULL, NULL),
+		     SQLITE_OK);
+	sqlite3_close(db);
+	cr_assert_eq(trace_open(f.file, &f.trace, &message), 0, "%s", message);
+	cr_assert_eq(trace_get_payload(f.trace, id, &data, &captured, &length), -EBADMSG);
+	cr_assert(strstr(trace_error(f.trace), "checksum"));
+}
+
 Test(trace, paths_and_shares_are_derived)
 {
 	struct trace_call call;
