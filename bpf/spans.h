@@ -40,7 +40,18 @@ struct span_list {
 	uint32_t n_frames;
 	uint32_t mark; /* merging looks no further back than this */
 	uint8_t moved[256]; /* scratch of spans_carry() */
+	volatile uint32_t forget; /* scratch of span_forget() */
 };
+
+/*
+ * The same value, but the verifier knows nothing of it any more: so it does not
+ * follow each path for each value.
+ */
+static inline uint32_t span_forget(struct span_list *list, uint32_t value)
+{
+	list->forget = value;
+	return list->forget;
+}
 
 static inline struct call_frame *span_frame(struct span_list *list, uint32_t i)
 {
@@ -220,6 +231,61 @@ static inline int span_pop(struct span_list *list, uint32_t hop, uint64_t sp, ui
 	return found;
 }
 
+/* Moves the spans before MARK of hops that are open to the front; how many. */
+static inline uint32_t spans_keep_open(struct span_list *list, uint32_t mark)
+{
+	uint32_t open = 0;
+
+	for (uint32_t i = 0; i < CAPTURE_MAX_SPANS; i++)
+		list->moved[i] = SPAN_NONE;
+	for (uint32_t i = 0; i < CAPTURE_MAX_DEPTH; i++) {
+		struct call_frame *frame = span_frame(list, i);
+		struct capture_span *span;
+
+		if (i >= list->n_frames)
+			break;
+		open = span_forget(list, open);
+		mark = span_forget(list, mark);
+		if (frame->span >= mark || frame->span == SPAN_NONE)
+			continue;
+		span = span_at(list, open);
+		*span = *span_at(list, frame->span);
+		span->enter_ns = frame->enter_ns;
+		span->busy_ns = 0;
+		span->n = 1;
+		span->parent = open ? open - 1 : SPAN_NONE;
+		list->moved[frame->span] = open++;
+	}
+	return span_forget(list, open);
+}
+
+/* Moves the spans from MARK on behind the first OPEN ones. */
+static inline void spans_keep_new(struct span_list *list, uint32_t mark, uint32_t open)
+{
+	uint32_t n = list->rec.call.n_spans, i;
+
+	for (i = 0; i < CAPTURE_MAX_SPANS; i++) {
+		uint32_t from = mark + i;
+		struct capture_span *span = span_at(list, open + i);
+		uint8_t parent;
+
+		if (from >= n)
+			break;
+		*span = *span_at(list, from);
+		parent = span->parent;
+		if (parent != SPAN_NONE)
+			span->parent = list->moved[parent];
+		if (parent != SPAN_NONE && span->parent == SPAN_NONE && open)
+			span->parent = 0;
+		SPAN_OPAQUE(from);
+		list->moved[from & 0xff] = open + i;
+		open = span_forget(list, open);
+		mark = span_forget(list, mark);
+		n = span_forget(list, n);
+	}
+	list->rec.call.n_spans = open + i;
+}
+
 /*
  * Begins the list of the next call inside of the same outermost hop: what was
  * entered before span number MARK is dropped but for the hops that are still
@@ -227,51 +293,15 @@ static inline int span_pop(struct span_list *list, uint32_t hop, uint64_t sp, ui
  */
 static inline void spans_carry(struct span_list *list, uint32_t mark)
 {
-	uint32_t n = list->rec.call.n_spans, open = 0;
+	uint32_t open = spans_keep_open(list, mark);
 
-	for (uint32_t i = 0; i < CAPTURE_MAX_SPANS; i++)
-		list->moved[i] = SPAN_NONE;
-	for (uint32_t i = 0; i < CAPTURE_MAX_DEPTH; i++) {
-		if (i >= list->n_frames)
-			break;
-		struct call_frame *frame = span_frame(list, i);
-
-		if (frame->span >= mark || frame->span == SPAN_NONE)
-			continue;
-
-		struct capture_span span = *span_at(list, frame->span);
-
-		span.enter_ns = frame->enter_ns;
-		span.busy_ns = 0;
-		span.n = 1;
-		span.parent = open ? open - 1 : SPAN_NONE;
-		*span_at(list, open) = span;
-		list->moved[frame->span] = open++;
-		SPAN_OPAQUE(open); /* one state for the verifier, whatever its value */
-	}
-	for (uint32_t i = 0; i < CAPTURE_MAX_SPANS; i++) {
-		uint32_t from = mark + i;
-
-		if (from >= n)
-			break;
-
-		struct capture_span span = *span_at(list, from);
-		uint8_t parent = span.parent;
-
-		span.parent = parent == SPAN_NONE ? SPAN_NONE : list->moved[parent];
-		if (span.parent == SPAN_NONE && parent != SPAN_NONE && open)
-			span.parent = 0;
-		*span_at(list, open + i) = span;
-		SPAN_OPAQUE(from);
-		list->moved[from & 0xff] = open + i;
-	}
+	spans_keep_new(list, span_forget(list, mark), open);
 	for (uint32_t i = 0; i < CAPTURE_MAX_DEPTH; i++) {
 		struct call_frame *frame = span_frame(list, i);
 
 		frame->span = frame->span == SPAN_NONE ? SPAN_NONE : list->moved[frame->span];
 		frame->near = frame->near == SPAN_NONE ? SPAN_NONE : list->moved[frame->near];
 	}
-	list->rec.call.n_spans = open + (n > mark ? n - mark : 0);
 	list->rec.call.lost_spans = 0;
 	list->mark = 0;
 }
