@@ -16,6 +16,7 @@
 struct side_state {
 	unsigned long long parms; /* addresses of the call's parameters and status */
 	unsigned long long status;
+	unsigned long long request; /* address of what is sent to the device */
 	unsigned long long op; /* id of the op; 0: none */
 	unsigned long long op_enter_ns;
 	unsigned int n_calls; /* of the op so far */
@@ -209,7 +210,7 @@ static __noinline int enter_call(struct call_state *state, struct pt_regs *ctx, 
 		return 0;
 	if (state->in_call) {
 		call_emit(state, state->side.mark);
-		spans_carry(&state->list, state->side.mark);
+		hops_carry(state, state->side.mark);
 	}
 	call = call_begin(state, CAPTURE_CALL);
 	call->op = state->side.op;
@@ -316,6 +317,8 @@ int hop_enter(struct pt_regs *ctx)
 		return 0;
 	if (!state->open)
 		op_open(state, hop, ts);
+	if (hop == HOP_vbg_hgcm_do_call)
+		state->side.request = PT_REGS_PARM2(ctx);
 	if (hop != HOP_vbg_hgcm_call) {
 		hop_push(state, hop, sp, ts);
 		return 0;
@@ -347,4 +350,43 @@ int hop_exit(struct pt_regs *ctx)
 	if (!left)
 		op_finish(state, ts, ret);
 	return 0;
+}
+
+/*
+ * A hop that the compiler inlined: vbg_req_perform in vbg_hgcm_do_call. These
+ * are at its only instruction that counts, the port write, and right behind.
+ */
+SEC("kprobe")
+int inlined_enter(struct pt_regs *ctx)
+{
+	struct call_state *state = state_get(false);
+
+	if (state && state->open)
+		hop_push(state, bpf_get_attach_cookie(ctx), PT_REGS_SP(ctx), bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("kprobe")
+int inlined_exit(struct pt_regs *ctx)
+{
+	uint64_t ts = bpf_ktime_get_ns();
+	struct call_state *state = state_get(false);
+	const VMMDevRequestHeader *request;
+	int32_t rc = 0;
+
+	if (!state || !state->open)
+		return 0;
+	request = (void *)state->side.request;
+	CAPTURE_READ(&rc, sizeof(rc), &request->rc);
+	hop_pop(state, bpf_get_attach_cookie(ctx), PT_REGS_SP(ctx), ts, rc);
+	return 0;
+}
+
+/* A function's instructions: user space looks for such a place in them. */
+uint8_t code[512];
+
+SEC("syscall")
+int read_code(const uint64_t *address)
+{
+	return CAPTURE_READ(code, sizeof(code), (void *)*address);
 }

@@ -8,6 +8,7 @@
 #include "agent_line.h"
 #include "guest_probe.h"
 #include "link.h"
+#include "record_options.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #define DEFAULT_RING_BYTES (8u << 20) /* of one CPU */
+#define RING_BYTES_MAX (1u << 30)
 #define LINE_ROOM_RINGS 2 /* so many times all rings fit in what waits to be sent */
 #define TICK_MS 50 /* the rings are looked at */
 #define SHIP_BYTES (256u << 10) /* that wait are sent, */
@@ -89,27 +91,6 @@ static void print_help(void)
 	      stdout);
 }
 
-/* "64K", "8M", "1G" or bytes; 0 if it is none of these. */
-static size_t parse_size(const char *text)
-{
-	static const char units[] = "KMG";
-	char *end;
-	unsigned long long value;
-	const char *unit;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	unit = *end ? strchr(units, *end) : NULL;
-	if (errno || end == text || *text == '-' || (*end && (!unit || end[1])))
-		return 0;
-	for (; unit && unit >= units; unit--) {
-		if (value > SIZE_MAX / 1024)
-			return 0;
-		value *= 1024;
-	}
-	return value;
-}
-
 static int usage_error(const char *what, const char *on)
 {
 	fprintf(stderr, "sftrace: %s%s (see sftrace agent --help)\n", what, on);
@@ -137,6 +118,7 @@ static int parse_options(struct agent_options *options, int argc, char **argv)
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
+	uint64_t ring_bytes;
 	int option;
 
 	optind = 0;
@@ -158,9 +140,9 @@ static int parse_options(struct agent_options *options, int argc, char **argv)
 			options->probe.bulk = true;
 			break;
 		case BUFFER:
-			options->probe.ring_bytes = parse_size(optarg);
-			if (!options->probe.ring_bytes)
+			if (parse_bytes(optarg, RING_BYTES_MAX, &ring_bytes) || !ring_bytes)
 				return usage_error("not a size: ", optarg);
+			options->probe.ring_bytes = ring_bytes;
 			break;
 		case 'h':
 			print_help();

@@ -8,7 +8,9 @@
 #include "guest.skel.h"
 #include "hop.h"
 #include "kallsyms.h"
+#include "port_write.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,11 +26,20 @@ struct guest_profile {
 	const char *name;
 	enum hop_profile profile;
 	const char *call; /* the function that makes the calls */
+	const char *port_write; /* the function that compilers inline ... */
+	const char *port_write_in; /* ... into this one */
 	const char *modules; /* that have the functions */
 };
 
 static const struct guest_profile profiles[] = {
-	{"mainline", HOP_PROFILE_MAINLINE, "vbg_hgcm_call", "vboxguest and vboxsf"},
+	{
+		.name = "mainline",
+		.profile = HOP_PROFILE_MAINLINE,
+		.call = "vbg_hgcm_call",
+		.port_write = "vbg_req_perform",
+		.port_write_in = "vbg_hgcm_do_call",
+		.modules = "vboxguest and vboxsf",
+	},
 };
 
 #define N_PROFILES (sizeof(profiles) / sizeof(profiles[0]))
@@ -52,6 +63,13 @@ __attribute__((format(printf, 3, 4))) static int fail(char **ret_message, int er
 		*ret_message = NULL;
 	va_end(arguments);
 	return error;
+}
+
+/* libbpf's own words only on demand: they are for who works on the programs. */
+static int debug_print(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	(void)level;
+	return getenv("SFTRACE_DEBUG") ? vfprintf(stderr, format, arguments) : 0;
 }
 
 static void list_add(char list[LIST_SIZE], const char *name)
@@ -107,11 +125,19 @@ static int load(struct guest_probe *probe, const struct guest_probe_options *opt
 	return 0;
 }
 
-static int attach_program(struct guest_probe *probe, struct bpf_program *program, bool retprobe,
-			  uint16_t id, const char *symbol)
+/* A probe on a symbol of the kernel. */
+struct probe_place {
+	struct bpf_program *program;
+	bool retprobe;
+	size_t offset;
+};
+
+static int attach_place(struct guest_probe *probe, uint16_t hop, const char *symbol,
+			const struct probe_place *place)
 {
-	DECLARE_LIBBPF_OPTS(bpf_kprobe_opts, options, .bpf_cookie = id, .retprobe = retprobe);
-	struct bpf_link *link = bpf_program__attach_kprobe_opts(program, symbol, &options);
+	DECLARE_LIBBPF_OPTS(bpf_kprobe_opts, options, .bpf_cookie = hop, .offset = place->offset,
+			    .retprobe = place->retprobe);
+	struct bpf_link *link = bpf_program__attach_kprobe_opts(place->program, symbol, &options);
 
 	if (!link)
 		return -errno;
@@ -119,14 +145,79 @@ static int attach_program(struct guest_probe *probe, struct bpf_program *program
 	return 0;
 }
 
-/* The return first: an entry whose return nobody sees is worse than the reverse. */
-static int attach_hop(struct guest_probe *probe, const struct hop *hop, const char *symbol)
+/* Both or none. The exit first: an entry whose exit nobody sees is worse than the reverse. */
+static int attach_pair(struct guest_probe *probe, uint16_t hop, const char *symbol,
+		       const struct probe_place *enter, const struct probe_place *exit)
 {
-	int ret = attach_program(probe, probe->skel->progs.hop_exit, true, hop->id, symbol);
+	int ret = attach_place(probe, hop, symbol, exit);
 
-	if (!ret)
-		ret = attach_program(probe, probe->skel->progs.hop_enter, false, hop->id, symbol);
+	if (ret)
+		return ret;
+	ret = attach_place(probe, hop, symbol, enter);
+	if (ret)
+		bpf_link__destroy(probe->links[--probe->n_links]);
 	return ret;
+}
+
+static int attach_function(struct guest_probe *probe, uint16_t hop, const char *symbol)
+{
+	struct probe_place enter = {.program = probe->skel->progs.hop_enter};
+	struct probe_place exit = {.program = probe->skel->progs.hop_exit, .retprobe = true};
+
+	return attach_pair(probe, hop, symbol, &enter, &exit);
+}
+
+static int find_port_write(struct guest_probe *probe, const struct kallsyms_wanted *in,
+			   struct port_write *ret)
+{
+	uint64_t address = in->address;
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &address, .ctx_size_in = sizeof(address));
+	int error = address ? 0 : -ENOENT;
+
+	if (!error)
+		error = bpf_prog_test_run_opts(bpf_program__fd(probe->skel->progs.read_code),
+					       &options);
+	if (!error)
+		error = (int)options.retval;
+	if (!error)
+		error = port_write_find(probe->skel->bss->code, sizeof(probe->skel->bss->code),
+					ret);
+	return error;
+}
+
+/* A hop that became part of another function: at the port write in that one. */
+static int attach_inlined(struct guest_probe *probe, uint16_t hop, const struct kallsyms_wanted *in)
+{
+	struct probe_place enter = {.program = probe->skel->progs.inlined_enter};
+	struct probe_place exit = {.program = probe->skel->progs.inlined_exit};
+	struct port_write port_write;
+	int ret = find_port_write(probe, in, &port_write);
+
+	if (ret)
+		return ret;
+	enter.offset = port_write.before;
+	exit.offset = port_write.after;
+	return attach_pair(probe, hop, in->found, &enter, &exit);
+}
+
+static const struct kallsyms_wanted *find_wanted(const struct kallsyms_wanted *wanted,
+						 const char *name)
+{
+	for (size_t i = 0; i < n_hops; i++)
+		if (!strcmp(wanted[i].name, name))
+			return &wanted[i];
+	return NULL;
+}
+
+static int attach_hop(struct guest_probe *probe, const struct guest_profile *profile,
+		      const struct hop *hop, const struct kallsyms_wanted *wanted)
+{
+	const struct kallsyms_wanted *own = find_wanted(wanted, hop->name);
+	const struct kallsyms_wanted *in = find_wanted(wanted, profile->port_write_in);
+
+	if (!strcmp(hop->name, profile->port_write) && in && !attach_inlined(probe, hop->id, in))
+		return 0;
+	return own->found[0] ? attach_function(probe, hop->id, own->found) : -ENOENT;
 }
 
 static int no_calls(const struct guest_profile *profile, const char *symbol, int error,
@@ -149,7 +240,7 @@ static int attach_found(struct guest_probe *probe, const struct guest_profile *p
 
 		if (hops[i].profile != profile->profile)
 			continue;
-		ret = *symbol ? attach_hop(probe, &hops[i], symbol) : -ENOENT;
+		ret = attach_hop(probe, profile, &hops[i], wanted);
 		if (ret == -EPERM || ret == -EACCES)
 			return fail(ret_message, ret, "not allowed to attach to %s: run as root",
 				    symbol);
@@ -194,6 +285,7 @@ int guest_probe_open(const struct guest_probe_options *options, ring_sink *sink,
 	if (!profile)
 		return fail(ret_message, -EINVAL, "no hop profile '%s' for guests: there is %s",
 			    options->profile, profiles[0].name);
+	libbpf_set_print(debug_print);
 	error = check_kernel(ret_message);
 	if (error)
 		return error;

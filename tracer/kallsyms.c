@@ -32,7 +32,8 @@ static bool is_whole(const char *suffix)
 	return true;
 }
 
-static void take_symbol(const char *symbol, struct kallsyms_wanted *wanted, size_t n)
+static void take_symbol(const char *symbol, uint64_t address, struct kallsyms_wanted *wanted,
+			size_t n)
 {
 	size_t base = strcspn(symbol, ".");
 
@@ -41,8 +42,10 @@ static void take_symbol(const char *symbol, struct kallsyms_wanted *wanted, size
 	for (size_t i = 0; i < n; i++) {
 		if (strlen(wanted[i].name) != base || memcmp(wanted[i].name, symbol, base))
 			continue;
-		if (!symbol[base] || (!wanted[i].found[0] && is_whole(symbol + base)))
-			strcpy(wanted[i].found, symbol);
+		if (symbol[base] && (wanted[i].found[0] || !is_whole(symbol + base)))
+			continue;
+		strcpy(wanted[i].found, symbol);
+		wanted[i].address = address;
 	}
 }
 
@@ -52,15 +55,19 @@ int kallsyms_find(const char *path, struct kallsyms_wanted *wanted, size_t n)
 	char line[1024];
 	char symbol[512];
 	char type;
+	unsigned long long address;
 	int ret = 0;
 
 	if (!file)
 		return -errno;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		wanted[i].found[0] = '\0';
+		wanted[i].address = 0;
+	}
 	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "%*s %c %511s", &type, symbol) == 2 && is_function(type))
-			take_symbol(symbol, wanted, n);
+		if (sscanf(line, "%llx %c %511s", &address, &type, symbol) == 3 &&
+		    is_function(type))
+			take_symbol(symbol, address, wanted, n);
 	if (ferror(file))
 		ret = -EIO;
 	fclose(file);

@@ -7,6 +7,7 @@
 #define KALLSYMS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define KALLSYMS_PATH "/proc/kallsyms"
 #define KALLSYMS_NAME_SIZE 128
@@ -14,6 +15,7 @@
 struct kallsyms_wanted {
 	const char *name; /* as in the source */
 	char found[KALLSYMS_NAME_SIZE]; /* as in the kernel; "": there is none */
+	uint64_t address; /* 0: not told to this process */
 };
 
 /*

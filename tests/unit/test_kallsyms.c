@@ -82,6 +82,18 @@ Test(kallsyms, several_at_once)
 	cr_assert_str_eq(wanted[2].found, "plain");
 }
 
+Test(kallsyms, addresses)
+{
+	struct kallsyms_wanted wanted[] = {
+		{.name = "vbg_req_perform", .address = 1},
+		{.name = "plain", .address = 1},
+	};
+
+	cr_assert_eq(kallsyms_find(path, wanted, 2), 0);
+	cr_assert_eq(wanted[0].address, 0xffffffff81000000);
+	cr_assert_eq(wanted[1].address, 0, "hidden");
+}
+
 Test(kallsyms, no_such_file)
 {
 	struct kallsyms_wanted wanted = {.name = "plain"};
