@@ -83,17 +83,18 @@ static inline void span_exit_lost(struct span_list *list, const struct call_fram
 /*
  * Takes frames off whose function must have returned: the stack is already
  * used by somebody else. An equal stack pointer with another function is a
- * tail call: both are open. A system call says nothing about functions: it may
- * be a signal handler's, on a stack of its own.
+ * tail call: both are open. Nothing is entered within a system call; and one
+ * says nothing about functions, as it may be a signal handler's, on a stack of
+ * its own.
  */
 static inline void span_drop_stale(struct span_list *list, uint32_t hop, uint64_t sp)
 {
 	for (int i = 0; i < CAPTURE_MAX_DEPTH && list->n_frames; i++) {
 		struct call_frame *frame = span_frame(list, list->n_frames - 1);
+		bool encloses = frame->sp > sp || (frame->sp == sp && frame->hop != hop) ||
+				hop >= CAPTURE_HOP_SYSCALL;
 
-		if (frame->sp > sp || (frame->sp == sp && frame->hop != hop))
-			break;
-		if (hop >= CAPTURE_HOP_SYSCALL && frame->hop < CAPTURE_HOP_SYSCALL)
+		if (frame->hop < CAPTURE_HOP_SYSCALL && encloses)
 			break;
 		span_exit_lost(list, frame);
 		list->n_frames--;
