@@ -111,6 +111,11 @@ static int debug_print(enum libbpf_print_level level, const char *format, va_lis
 	return getenv("SFTRACE_DEBUG") ? vfprintf(stderr, format, args) : 0;
 }
 
+void probe_quiet(void)
+{
+	libbpf_set_print(debug_print);
+}
+
 /* Why the kernel did not take the programs, from what it lacks. */
 static int load_failed(int err, char **ret_message)
 {
@@ -162,7 +167,7 @@ int probe_open(const struct probe_options *options, const struct probe_plan *pla
 	struct probe *probe = calloc(1, sizeof(*probe));
 	int err;
 
-	libbpf_set_print(debug_print);
+	probe_quiet();
 	if (!probe)
 		return fail(ret_message, -ENOMEM, "out of memory");
 	probe->options = *options;

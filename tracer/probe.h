@@ -44,6 +44,9 @@ struct probe_plan {
 int probe_plan_make(const char *service, struct probe_plan *ret, char **ret_message);
 void probe_plan_free(struct probe_plan *plan);
 
+/* Keeps libbpf from printing; with SFTRACE_DEBUG in the environment it does. */
+void probe_quiet(void);
+
 struct probe;
 
 /* Loads the programs. Nothing is recorded yet. */

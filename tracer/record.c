@@ -365,10 +365,23 @@ static int summary(struct recording *recording)
 	return incomplete ? SFTRACE_INCOMPLETE : SFTRACE_OK;
 }
 
+/* What is known to be missing, but not to the spools. */
+static const char *missing(const struct recording *recording)
+{
+	if (recording->state.spool_error)
+		return "the spool file could not be written";
+	if (*recording->guest.agent_error)
+		return "the guest's agent could not record";
+	return *recording->guest.error ? "the line to the guest's agent broke" : NULL;
+}
+
 static int load(struct recording *recording)
 {
 	const char *spools[] = {recording->host_spool, recording->guest_spool};
-	struct load_options options = {.progress = recording->terminal};
+	struct load_options options = {
+		.progress = recording->terminal,
+		.incomplete_because = missing(recording),
+	};
 	char *message = NULL;
 
 	if (load_spools(spools, recording->guest.agent ? 2 : 1, recording->options.output, &options,

@@ -3,16 +3,15 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "link.h"
 #include "record_options.h"
 #include "ring.h"
+#include "service_path.h"
 
 enum { OPTION_SERVICE = 256, OPTION_GUEST, OPTION_SNAPLEN, OPTION_BUFFER, OPTION_NO_SYSCALLS };
 
@@ -89,23 +88,6 @@ int parse_bytes(const char *text, uint64_t max, uint64_t *ret)
 		return -EINVAL;
 	*ret = value;
 	return 0;
-}
-
-/* FILE as the user gave it, else the module that was built with this program. */
-static char *service_path(const char *given)
-{
-	char self[PATH_MAX], *path;
-	ssize_t n;
-
-	if (given)
-		return strdup(given);
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n < 0)
-		return NULL;
-	self[n] = '\0';
-	if (asprintf(&path, "%s/../lib/sfservice.so", dirname(self)) < 0)
-		return NULL;
-	return path;
 }
 
 /* Returns what is wrong with an option's value, as a format; NULL: nothing. */
