@@ -14,7 +14,6 @@ enum echo_fn {
 	ECHO_FN_COMPLEMENT = 1,
 	ECHO_FN_STATUS, /* completes with the 32-bit parameter 0 */
 	ECHO_FN_THREAD, /* as COMPLEMENT, from another thread, a moment later */
-	ECHO_FN_PARK, /* completes as COMPLEMENT when RELEASE is called, or at disconnect */
 	ECHO_FN_RELEASE, /* completes the parked call, then itself */
 	ECHO_FN_TWICE, /* completes the parked call twice; parameter 0: what the second gave */
 	ECHO_FN_REQUESTOR, /* parameter 0, 32 bits: requestor; 1, 64 bits: session id */
@@ -24,7 +23,12 @@ enum echo_fn {
 	ECHO_FN_ABANDON, /* is never completed, not even at disconnect */
 	ECHO_FN_CANCELS, /* parameter 0, 32 bits: pfnCancelled was called so often; 1: is the
 			    parked call cancelled? */
-	ECHO_FN_HOOK /* calls the function whose address is parameter 0, then completes */
+	ECHO_FN_HOOK, /* calls the function whose address is parameter 0, then completes */
+	/*
+	 * Completes as COMPLEMENT when RELEASE is called, or at disconnect. The
+	 * number is a function of the shared-folders service that may wait.
+	 */
+	ECHO_FN_PARK = 22
 };
 
 /* Host functions. 1 and 2 are ADD_MAPPING and REMOVE_MAPPING: it remembers the strings. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../services/echo_service.h"
+#include "leak_check.h"
 #include "shfl.h"
 #include "vbox_status.h"
 
@@ -31,8 +32,10 @@ static void load(void)
 static void unload(void)
 {
 	hgcm_service_unload(service);
+	leak_check();
 }
 
+TestSuite(hgcm_load, .fini = leak_check);
 TestSuite(hgcm, .init = load, .fini = unload);
 
 static VBOXHGCMSVCPARM parm32(uint32_t value)

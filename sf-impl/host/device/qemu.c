@@ -245,6 +245,10 @@ static ssize_t receive_some(struct qemu_transport *qemu, struct message *message
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c))
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
 			message_add_fds(message, c);
+	if (header.msg_flags & MSG_CTRUNC) {
+		errno = EPROTO; /* more descriptors than any message has; the kernel dropped some */
+		return -1;
+	}
 	return n;
 }
 

@@ -207,7 +207,7 @@ static int64_t region_offset(const struct vmmdev *dev, bool memory, uint64_t add
 	uint64_t base = pci_config_base(&dev->pci, memory ? 1 : 0);
 	uint64_t offset = address - base;
 
-	if (!base || address < base || bytes > size || offset > size - bytes)
+	if (!base || address < base || bytes > sizeof(uint64_t) || offset > size - bytes)
 		return -1;
 	return (int64_t)offset;
 }
@@ -217,7 +217,7 @@ static uint64_t memory_read(const struct vmmdev *dev, size_t offset, unsigned in
 	uint8_t region[sizeof(VMMDevMemory) + sizeof(uint64_t)] = {0};
 	uint64_t value = 0;
 
-	if (offset >= sizeof(VMMDevMemory) || bytes > sizeof(value))
+	if (offset >= sizeof(VMMDevMemory))
 		return 0;
 	memcpy(region, &dev->memory, sizeof(VMMDevMemory));
 	memcpy(&value, region + offset, bytes);
