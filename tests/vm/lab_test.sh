@@ -170,6 +170,38 @@ test_killed() {
 	echo "ok: killed"
 }
 
+# fetched STATUS MESSAGE: fetches a kernel with tools of our own in front of the system's.
+fetched() {
+	local status=0
+	PATH=$scratch/tools:$PATH "$(dirname "$0")/../../sf-impl/lab/fetch-guest-kernel" \
+		"$scratch/kernel" >"$scratch/out" 2>"$scratch/err" || status=$?
+	[ $status = "$1" ] || fail "fetch-guest-kernel: status $status: $(cat "$scratch/err")"
+	[ -z "$2" ] || err_has "$2"
+	[ -z "$(ls -d "$scratch"/kernel.* 2>/dev/null)" ] || fail "fetch-guest-kernel leaves files"
+}
+
+tool() {
+	printf '#!/bin/sh\n%s\n' "$2" >"$scratch/tools/$1"
+	chmod +x "$scratch/tools/$1"
+}
+
+test_fetch() {
+	mkdir "$scratch/tools"
+	tool apt-cache 'exit 100'
+	fetched 1 'apt knows no package'
+	tool apt-cache 'echo "Depends: linux-image-1-amd64 (= 1.2-3), other"'
+	tool apt-get 'exit 100'
+	fetched 1 'cannot download linux-image-1-amd64'
+	tool apt-get 'echo nonsense >linux-image-1-amd64_1.2-3_amd64.deb'
+	fetched 1 'cannot unpack'
+	[ ! -e "$scratch/kernel" ] || fail "a kernel was made out of nonsense"
+	mkdir "$scratch/kernel"
+	echo "a kernel 1" >"$scratch/kernel/stamp"
+	fetched 0 ''
+	[ ! -s "$scratch/out" ] || fail "something was done: $(cat "$scratch/out")"
+	echo "ok: fetch-guest-kernel"
+}
+
 test_shares() {
 	mkdir "$shared/work" "$shared/two, or more"
 	echo there >"$shared/two, or more/file"
@@ -262,6 +294,7 @@ test_agent() {
 }
 
 test_usage
+test_fetch
 test_output
 test_arguments
 test_environment
