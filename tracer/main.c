@@ -5,11 +5,9 @@
 
 #include "verbs.h"
 
-/* clang-format off */
-#define VERB(name, help) int verb_##name(int argc, char **argv) __attribute__((weak));
-SFTRACE_VERBS(VERB)
-#undef VERB
-/* clang-format on */
+#pragma weak verb_report
+#pragma weak verb_print
+#pragma weak verb_info
 
 struct verb {
 	const char *name;

@@ -224,7 +224,7 @@ static bool is_push(const uint8_t *code)
 
 enum symbol_cost symbol_cost(const struct symbol *symbol)
 {
-	static const uint8_t nop5[] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
+	static const uint8_t nop5[] = {0x0f, 0x1f, 0x44, 0x00}; /* and a displacement */
 
 	if (!memcmp(symbol->code, nop5, sizeof(nop5)))
 		return SYMBOL_COST_NOP5;
