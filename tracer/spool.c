@@ -111,8 +111,8 @@ static void give_up(struct spool *spool, int error, size_t written)
 	spool->counts.error = error;
 	drop_count(spool, spool->length || whole ? whole : sizeof(struct capture_file_header));
 	spool->length += whole;
-	if (ftruncate(spool->fd, spool->length) || lseek(spool->fd, 0, SEEK_END) < 0)
-		spool->counts.error = -errno;
+	if (!ftruncate(spool->fd, spool->length))
+		lseek(spool->fd, spool->length, SEEK_SET);
 }
 
 void spool_flush(struct spool *spool)
