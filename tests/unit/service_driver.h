@@ -284,8 +284,11 @@ DRIVER_UNUSED static void driver_finish(void)
 	for (unsigned i = 0; i < sizeof(driver_clients) / sizeof(driver_clients[0]); i++)
 		if (driver_clients[i])
 			client_disconnect(driver_clients[i]);
-	cr_expect_eq(table.pfnUnload(table.pvService), VINF_SUCCESS);
-	cr_expect_eq(count_descriptors(), driver_descriptors, "descriptors are left");
+	table.pfnUnload(table.pvService);
+	if (count_descriptors() != driver_descriptors) {
+		fprintf(stderr, "the service left descriptors open\n");
+		abort(); /* an assertion in .fini fails nothing */
+	}
 	nftw(driver_dir, driver_remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 	driver_dir[0] = '\0';
 	leak_check();

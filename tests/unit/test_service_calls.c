@@ -88,7 +88,8 @@ Test(service_calls, null_pointers_with_a_size, .init = start)
 			}
 			parms[bad] = PBUF(NULL, 200);
 			status = driver_call(client, fn, info->n_parms, parms);
-			cr_expect_lt(status, 0, "function %u parameter %u: %d", fn, bad, status);
+			cr_expect_eq(status, VERR_INVALID_POINTER, "function %u parameter %u: %d",
+				     fn, bad, status);
 		}
 	}
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The service: CREATE in all of its modes. The numbers of a row are the original's. */
+#include <sys/inotify.h>
+
 #include "service_driver.h"
 
 TestSuite(service_create, .fini = driver_finish);
@@ -290,6 +292,14 @@ Test(service_create, handles_run_out, .init = start)
 	cr_expect_eq(create(client, root, "/a", OPEN_OLD, &made), VINF_SUCCESS);
 }
 
+/* Whether a file has been opened since the watch was set; looking does not count. */
+static bool opens_seen(int watch)
+{
+	char events[4096];
+
+	return read(watch, events, sizeof(events)) > 0;
+}
+
 /* Files of the host whose opening alone would have an effect. */
 Test(service_create, nothing_but_files_and_directories, .init = start, .timeout = 20)
 {
@@ -298,8 +308,11 @@ Test(service_create, nothing_but_files_and_directories, .init = start, .timeout 
 	struct client *windows = linux_client(false);
 	SHFLCREATEPARMS made;
 
+	int watch = inotify_init1(IN_NONBLOCK);
+
 	map_share(windows, "rw");
 	cr_assert_eq(mkfifo(host_path("rw/fifo"), 0666), 0);
+	cr_assert_geq(inotify_add_watch(watch, host_path("rw/fifo"), IN_OPEN), 0);
 	if (mknod(host_path("rw/null"), S_IFCHR | 0666, 0x103))
 		host_file("rw/null", ""); /* not root: just a file */
 	cr_assert_eq(symlink("fifo", host_path("rw/to-fifo")), 0);
@@ -320,6 +333,11 @@ Test(service_create, nothing_but_files_and_directories, .init = start, .timeout 
 				VERR_ACCESS_DENIED, "%s", paths[i]);
 		}
 	}
+	cr_expect_not(opens_seen(watch), "refused, but after opening it");
+	close(watch);
+	cr_expect_eq(CALL(client, SHFL_FN_COPY_FILE, P32(rw), str8("/fifo"), P32(rw), str8("/copy"),
+			  P32(0)),
+		     VERR_ACCESS_DENIED);
 	cr_expect_eq(lookup(client, rw, "/fifo", &made), VINF_SUCCESS);
 	cr_expect_eq(made.Info.Attr.fMode & RTFS_TYPE_MASK, RTFS_TYPE_FIFO);
 	cr_expect_eq(create(client, rw, "/fifo", CREATE_NEW | RW, &made), VINF_SUCCESS);

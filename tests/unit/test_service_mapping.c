@@ -80,6 +80,10 @@ Test(service_mapping, query_mappings, .init = start)
 	cr_expect_eq(parms[1].u.uint32, 1);
 	cr_expect_eq(mappings[0].root, 1);
 	cr_expect_eq(query_mappings(0, 0, NULL), VINF_BUFFER_OVERFLOW);
+	map(client, "ro", '/', 1);
+	cr_expect_eq(remove_share("ro"), VINF_PERMISSION_DENIED);
+	cr_expect_eq(query_mappings(SHFL_MF_AUTOMOUNT, 8, mappings), VINF_SUCCESS);
+	cr_expect_eq(parms[1].u.uint32, 0, "removed, but held by a client");
 	cr_expect_eq(query_mappings(2, 8, mappings), VERR_INVALID_PARAMETER);
 	cr_expect_eq(CALL(client, SHFL_FN_QUERY_MAPPINGS, P32(0), P32(3), PBUF(mappings, 16)),
 		     VERR_INVALID_PARAMETER);
@@ -269,6 +273,21 @@ Test(service_mapping, a_folder_that_comes_later, .init = start)
 	cr_assert_eq(lookup(client, root, "/", &made), VERR_NOT_FOUND);
 	mkdir(host_path("later"), 0755);
 	cr_assert_eq(lookup(client, root, "/", &made), VINF_SUCCESS);
+	cr_assert_eq(made.Result, SHFL_FILE_EXISTS);
+}
+
+/* Mapping anew finds a folder that the host has replaced. */
+Test(service_mapping, a_folder_made_anew, .init = start)
+{
+	uint32_t root = map_share(client, "plain");
+	SHFLCREATEPARMS made;
+
+	cr_assert_eq(CALL(client, SHFL_FN_UNMAP_FOLDER, P32(root)), VINF_SUCCESS);
+	cr_assert_eq(rename(host_path("plain"), host_path("old")), 0);
+	mkdir(host_path("plain"), 0755);
+	host_file("plain/new", "");
+	map_share(client, "plain");
+	cr_assert_eq(lookup(client, root, "/new", &made), VINF_SUCCESS);
 	cr_assert_eq(made.Result, SHFL_FILE_EXISTS);
 }
 

@@ -173,9 +173,10 @@ static int32_t call_write(struct call *call)
 	return vbsfWrite(call->client, u32(call, 0), u64(call, 1), offset, count, ptr(call, 4));
 }
 
+/* SHFL_LOCK_WAIT does nothing: who holds the lock may need this thread to let it go. */
 static int32_t call_lock(struct call *call)
 {
-	uint32_t flags = u32(call, 4) & ~SHFL_LOCK_WAIT;
+	uint32_t flags = u32(call, 4);
 
 	if ((flags & SHFL_LOCK_MODE_MASK) == SHFL_LOCK_CANCEL)
 		return vbsfUnlock(call->client, u32(call, 0), u64(call, 1), u64(call, 2),
