@@ -44,7 +44,7 @@ grep -q 'symlink refused' "$scratch/out" || fail "a symlink was made, although n
 expect "every call was seen on both sides and is complete" 0 \
 	"select count(*) from calls where side <> 'both' or complete <> 1"
 expect "dd's writes" '1000|4096000' \
-	"select count(*), sum(count_out) from calls where fn_name = 'WRITE' and path = '/big'"
+	"select count(*), sum(count_out) from calls where fn_name = 'SHFL_FN_WRITE' and path = '/big'"
 expect "losses" 0 "select count(*) from losses where n > 0"
 expect "calls checked against the clock fit that lie outside of their guest's" 0 \
 	"select violations from clock where side = 'guest'"
@@ -58,7 +58,7 @@ for hop in vboxsf_write_end vboxsf_write vbg_hgcm_call vbg_req_perform svcCall v
 	RTFileWrite pwrite64 svcComplete; do
 	expect "writes that crossed $hop" 1000 "
 		select count(distinct call_id) from spans join calls using (call_id)
-		where fn_name = 'WRITE' and path = '/big' and hop = '$hop'"
+		where fn_name = 'SHFL_FN_WRITE' and path = '/big' and hop = '$hop'"
 done
 for hop in vbsfCreate vbsfOpenFile vbsfOpenDir vbsfLookup RTFileOpen openat2 vbsfDirList \
 	vbsfRename vbsfRemove; do
@@ -67,7 +67,7 @@ done
 
 sqlite3 "$trace" "
 	select hex(data) from calls join params using (call_id) join payloads on payload_id = payload_in
-	where fn_name = 'WRITE' and path = '/big' and name = 'data' order by offset" |
+	where fn_name = 'SHFL_FN_WRITE' and path = '/big' and name = 'data' order by offset" |
 	tr -d '\n' | basenc --base16 -d | cmp - "$work/big" ||
 	fail "the file rebuilt from the trace differs from the host's"
 
@@ -75,7 +75,7 @@ sqlite3 "$trace" "
 sed -n '/^function /,/^$/p' "$scratch/err" | awk 'NR > 1 && NF == 4 && $2 > 0 { print $1 "|" $2 "|" $3 "|" $4 }' |
 	sort >"$scratch/device"
 sqlite3 "$trace" "
-	select fn_name, count(*), sum(status < 0), sum(case when fn_name in ('READ', 'WRITE')
+	select fn_name, count(*), sum(status < 0), sum(case when fn_name in ('SHFL_FN_READ', 'SHFL_FN_WRITE')
 		then coalesce(count_out, 0) else 0 end)
 	from calls group by fn_name" | sort >"$scratch/traced"
 [ -s "$scratch/device" ] || fail "sf-host printed no counters"
