@@ -56,17 +56,13 @@ static bool host_call_replace_path(struct replay_call *call, const char *path)
 	return parm->u.pointer.size > 0;
 }
 
-static bool host_call_add(struct replay_call *call, struct scratch *scratch, const char **ret_why)
+static bool host_call_add(struct replay_call *call, struct scratch *scratch)
 {
 	const struct scratch_share *share;
-	char *key, *name;
+	char *key = host_string(call, ADD_PATH);
+	char *name = host_string(call, ADD_NAME);
 	bool done = false;
 
-	*ret_why = "a share's directory and name";
-	if (call->event.n_parms != ADD_PARMS)
-		return false;
-	key = host_string(call, ADD_PATH);
-	name = host_string(call, ADD_NAME);
 	if (key && name && scratch_share(scratch, key, name, &share) == 0)
 		done = host_call_replace_path(call, share->path);
 	free(key);
@@ -74,17 +70,18 @@ static bool host_call_add(struct replay_call *call, struct scratch *scratch, con
 	return done;
 }
 
-bool host_call_confine(struct replay_call *call, struct scratch *scratch, struct host_led *led,
-		       const char **ret_why)
+const char *host_call_confine(struct replay_call *call, struct scratch *scratch,
+			      struct host_led *led)
 {
 	VBOXHGCMSVCPARM *first = &call->parms[0];
 
-	if (call->event.fn == SHFL_FN_ADD_MAPPING)
-		return host_call_add(call, scratch, ret_why);
+	if (call->event.fn == SHFL_FN_ADD_MAPPING &&
+	    (call->event.n_parms != ADD_PARMS || !host_call_add(call, scratch)))
+		return "a share's directory and name";
 	if (call->event.fn == SHFL_FN_SET_STATUS_LED && call->event.n_parms == 1 &&
 	    first->type == VBOX_HGCM_SVC_PARM_PTR && first->u.pointer.size == sizeof(*led)) {
 		memcpy(led, first->u.pointer.addr, sizeof(*led));
 		first->u.pointer.addr = led;
 	}
-	return true;
+	return NULL;
 }

@@ -12,10 +12,11 @@ struct host_led {
 };
 
 /*
- * Changes the parameters of a host call that parms_build() has filled. False:
- * it is not one that can be made without touching what is outside; *ret_why.
+ * Changes the parameters of a host call that parms_build() has filled. NULL:
+ * it can be made; else what it lacks to be made without touching what is
+ * outside.
  */
-bool host_call_confine(struct replay_call *call, struct scratch *scratch, struct host_led *led,
-		       const char **ret_why);
+const char *host_call_confine(struct replay_call *call, struct scratch *scratch,
+			      struct host_led *led);
 
 #endif

@@ -224,7 +224,7 @@ static int replay_prepare(struct replay *replay, bool *ret_ready)
 	if (ret < 0)
 		return replay_fail(replay, ret, "the parameters of a call");
 	if (!missing && call->event.kind == TRACE_HOST_CALL)
-		host_call_confine(call, &replay->scratch, &replay->led, &missing);
+		missing = host_call_confine(call, &replay->scratch, &replay->led);
 	*ret_ready = !missing;
 	if (missing)
 		replay_left_out(replay, &call->event, REPLAY_UNPLAYABLE, missing);
