@@ -118,6 +118,17 @@ static const uint8_t *bytes_at(Elf *elf, uint64_t address)
 	return NULL;
 }
 
+/* Without what a build with SF_RT_PREFIX puts before the runtime's names. */
+static const char *plain_name(const char *name)
+{
+	static const char *const prefixes[] = {"VBoxHost_", "VBoxGuest_"};
+
+	for (unsigned i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+			return name + strlen(prefixes[i]);
+	return name;
+}
+
 static bool is_hop_name(const char *name)
 {
 	return !strncmp(name, "vbsf", 4) || !strncmp(name, "RT", 2) ||
@@ -133,7 +144,7 @@ Test(service_hops, start_with_a_nop)
 	GElf_Sym symbol;
 
 	for (int i = 0; gelf_getsym(symbols, i, &symbol); i++) {
-		const char *name = elf_strptr(elf, header.sh_link, symbol.st_name);
+		const char *name = plain_name(elf_strptr(elf, header.sh_link, symbol.st_name));
 		const uint8_t *bytes;
 
 		if (GELF_ST_TYPE(symbol.st_info) != STT_FUNC || !is_hop_name(name))
