@@ -12,6 +12,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 #define KPROBE_PATH "/sys/bus/event_source/devices/kprobe/type"
+#define RCU_EXPEDITED_PATH "/sys/kernel/rcu_expedited"
 #define LIST_SIZE 3072 /* bytes of names: fits in a note to the recorder */
 
 struct guest_profile {
@@ -45,9 +47,13 @@ static const struct guest_profile profiles[] = {
 #define N_PROFILES (sizeof(profiles) / sizeof(profiles[0]))
 
 struct guest_probe {
+	const struct guest_profile *profile;
 	struct guest_bpf *skel;
 	struct rings *rings;
-	struct bpf_link **links; /* return and entry of each hop */
+	const struct hop **hops; /* of the profile */
+	struct kallsyms_wanted *symbols; /* of each hop */
+	size_t n_hops;
+	struct bpf_link **links; /* exit and entry of each hop that was found */
 	size_t n_links;
 	char attached[LIST_SIZE];
 	char missing[LIST_SIZE];
@@ -200,24 +206,22 @@ static int attach_inlined(struct guest_probe *probe, uint16_t hop, const struct 
 	return attach_pair(probe, hop, in->found, &enter, &exit);
 }
 
-static const struct kallsyms_wanted *find_wanted(const struct kallsyms_wanted *wanted,
-						 const char *name)
+static const struct kallsyms_wanted *find_symbol(const struct guest_probe *probe, const char *name)
 {
-	for (size_t i = 0; i < n_hops; i++)
-		if (!strcmp(wanted[i].name, name))
-			return &wanted[i];
+	for (size_t i = 0; i < probe->n_hops; i++)
+		if (!strcmp(probe->symbols[i].name, name))
+			return &probe->symbols[i];
 	return NULL;
 }
 
-static int attach_hop(struct guest_probe *probe, const struct guest_profile *profile,
-		      const struct hop *hop, const struct kallsyms_wanted *wanted)
+static int attach_hop(struct guest_probe *probe, const struct hop *hop, const char *symbol)
 {
-	const struct kallsyms_wanted *own = find_wanted(wanted, hop->name);
-	const struct kallsyms_wanted *in = find_wanted(wanted, profile->port_write_in);
+	const struct kallsyms_wanted *in = find_symbol(probe, probe->profile->port_write_in);
 
-	if (!strcmp(hop->name, profile->port_write) && in && !attach_inlined(probe, hop->id, in))
+	if (!strcmp(hop->name, probe->profile->port_write) && in &&
+	    !attach_inlined(probe, hop->id, in))
 		return 0;
-	return own->found[0] ? attach_function(probe, hop->id, own->found) : -ENOENT;
+	return *symbol ? attach_function(probe, hop->id, symbol) : -ENOENT;
 }
 
 static int no_calls(const struct guest_profile *profile, const char *symbol, int error,
@@ -230,47 +234,80 @@ static int no_calls(const struct guest_profile *profile, const char *symbol, int
 	return fail(ret_message, error, "cannot attach to %s: %s", symbol, strerror(-error));
 }
 
-/* Attaches to those of the profile's hops that were found. */
-static int attach_found(struct guest_probe *probe, const struct guest_profile *profile,
-			const struct kallsyms_wanted *wanted, char **ret_message)
+static int attach_hops(struct guest_probe *probe, char **ret_message)
 {
-	for (size_t i = 0; i < n_hops; i++) {
-		const char *symbol = wanted[i].found;
-		int ret;
+	for (size_t i = 0; i < probe->n_hops; i++) {
+		const struct hop *hop = probe->hops[i];
+		const char *symbol = probe->symbols[i].found;
+		int ret = attach_hop(probe, hop, symbol);
 
-		if (hops[i].profile != profile->profile)
-			continue;
-		ret = attach_hop(probe, profile, &hops[i], wanted);
 		if (ret == -EPERM || ret == -EACCES)
 			return fail(ret_message, ret, "not allowed to attach to %s: run as root",
 				    symbol);
-		if (ret && hops[i].kind == HOP_KIND_CALL)
-			return no_calls(profile, symbol, ret, ret_message);
-		list_add(ret ? probe->missing : probe->attached, hops[i].name);
+		if (ret && hop->kind == HOP_KIND_CALL)
+			return no_calls(probe->profile, symbol, ret, ret_message);
+		list_add(ret ? probe->missing : probe->attached, hop->name);
 	}
 	return 0;
 }
 
-static int attach(struct guest_probe *probe, const struct guest_profile *profile,
-		  char **ret_message)
+/* Looks the profile's hops up in the kernel. */
+static int find_hops(struct guest_probe *probe, char **ret_message)
 {
-	struct kallsyms_wanted *wanted = calloc(n_hops, sizeof(*wanted));
-	int ret = -ENOMEM;
+	int ret;
 
+	probe->hops = calloc(n_hops, sizeof(*probe->hops));
+	probe->symbols = calloc(n_hops, sizeof(*probe->symbols));
 	probe->links = calloc(2 * n_hops, sizeof(*probe->links));
-	if (!wanted || !probe->links) {
-		fail(ret_message, ret, "out of memory");
-		goto cleanup;
+	if (!probe->hops || !probe->symbols || !probe->links)
+		return fail(ret_message, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < n_hops; i++) {
+		if (hops[i].profile != probe->profile->profile)
+			continue;
+		probe->symbols[probe->n_hops].name = hops[i].name;
+		probe->hops[probe->n_hops++] = &hops[i];
 	}
-	for (size_t i = 0; i < n_hops; i++)
-		wanted[i].name = hops[i].name;
-	ret = kallsyms_find(KALLSYMS_PATH, wanted, n_hops);
+	ret = kallsyms_find(KALLSYMS_PATH, probe->symbols, probe->n_hops);
 	if (ret)
-		fail(ret_message, ret, "cannot read %s: %s", KALLSYMS_PATH, strerror(-ret));
-	else
-		ret = attach_found(probe, profile, wanted, ret_message);
-cleanup:
-	free(wanted);
+		return fail(ret_message, ret, "cannot read %s: %s", KALLSYMS_PATH, strerror(-ret));
+	return 0;
+}
+
+/*
+ * Every probe waits for RCU when it comes and several times when it goes: many
+ * seconds for all of them. Has the kernel hurry; gives what to restore.
+ */
+static int rcu_hurry(void)
+{
+	int fd = open(RCU_EXPEDITED_PATH, O_RDWR | O_CLOEXEC);
+	char now = '1';
+
+	if (fd < 0)
+		return -1;
+	if (pread(fd, &now, 1, 0) != 1 || now != '0' || pwrite(fd, "1", 1, 0) != 1) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void rcu_restore(int fd)
+{
+	if (fd < 0)
+		return;
+	while (pwrite(fd, "0", 1, 0) < 0 && errno == EINTR)
+		;
+	close(fd);
+}
+
+static int attach(struct guest_probe *probe, char **ret_message)
+{
+	int hurry = rcu_hurry();
+	int ret = find_hops(probe, ret_message);
+
+	if (!ret)
+		ret = attach_hops(probe, ret_message);
+	rcu_restore(hurry);
 	return ret;
 }
 
@@ -292,6 +329,7 @@ int guest_probe_open(const struct guest_probe_options *options, ring_sink *sink,
 	probe = calloc(1, sizeof(*probe));
 	if (!probe)
 		return fail(ret_message, -ENOMEM, "out of memory");
+	probe->profile = profile;
 	error = load(probe, options, ret_message);
 	if (!error) {
 		error = rings_open(probe->skel->obj, ring_bytes, sink, user, &probe->rings);
@@ -301,7 +339,7 @@ int guest_probe_open(const struct guest_probe_options *options, ring_sink *sink,
 			     strerror(-error));
 	}
 	if (!error)
-		error = attach(probe, profile, ret_message);
+		error = attach(probe, ret_message);
 	if (error) {
 		guest_probe_close(probe);
 		return error;
@@ -328,10 +366,13 @@ const char *guest_probe_missing(const struct guest_probe *probe)
 /* Entries before returns: what is open then still finds its end. */
 void guest_probe_detach(struct guest_probe *probe)
 {
+	int hurry = probe->n_links ? rcu_hurry() : -1;
+
 	for (size_t parity = 2; parity-- > 0;)
 		for (size_t i = parity; i < probe->n_links; i += 2)
 			bpf_link__destroy(probe->links[i]);
 	probe->n_links = 0;
+	rcu_restore(hurry);
 }
 
 void guest_probe_close(struct guest_probe *probe)
@@ -340,6 +381,8 @@ void guest_probe_close(struct guest_probe *probe)
 		return;
 	guest_probe_detach(probe);
 	free(probe->links);
+	free(probe->symbols);
+	free(probe->hops);
 	rings_close(probe->rings);
 	guest_bpf__destroy(probe->skel);
 	free(probe);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_function(char type)
@@ -32,20 +33,28 @@ static bool is_whole(const char *suffix)
 	return true;
 }
 
-static void take_symbol(const char *symbol, uint64_t address, struct kallsyms_wanted *wanted,
+/* Most symbols differ in their first letters: nothing else is looked at for them. */
+static bool is_wanted(const struct kallsyms_wanted *wanted, const char *symbol, size_t base)
+{
+	return wanted->name[0] == symbol[0] && !strncmp(wanted->name, symbol, base) &&
+	       !wanted->name[base];
+}
+
+static void take_symbol(const char *line, const char *symbol, struct kallsyms_wanted *wanted,
 			size_t n)
 {
-	size_t base = strcspn(symbol, ".");
+	size_t length = strcspn(symbol, " \t\n"), base = strcspn(symbol, ". \t\n");
+	char name[KALLSYMS_NAME_SIZE];
 
-	if (strlen(symbol) >= KALLSYMS_NAME_SIZE)
-		return;
 	for (size_t i = 0; i < n; i++) {
-		if (strlen(wanted[i].name) != base || memcmp(wanted[i].name, symbol, base))
+		if (!is_wanted(&wanted[i], symbol, base) || length >= sizeof(name))
 			continue;
-		if (symbol[base] && (wanted[i].found[0] || !is_whole(symbol + base)))
+		memcpy(name, symbol, length);
+		name[length] = '\0';
+		if (name[base] && (wanted[i].found[0] || !is_whole(name + base)))
 			continue;
-		strcpy(wanted[i].found, symbol);
-		wanted[i].address = address;
+		strcpy(wanted[i].found, name);
+		wanted[i].address = strtoull(line, NULL, 16);
 	}
 }
 
@@ -53,9 +62,6 @@ int kallsyms_find(const char *path, struct kallsyms_wanted *wanted, size_t n)
 {
 	FILE *file = fopen(path, "re");
 	char line[1024];
-	char symbol[512];
-	char type;
-	unsigned long long address;
 	int ret = 0;
 
 	if (!file)
@@ -64,10 +70,12 @@ int kallsyms_find(const char *path, struct kallsyms_wanted *wanted, size_t n)
 		wanted[i].found[0] = '\0';
 		wanted[i].address = 0;
 	}
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "%llx %c %511s", &address, &type, symbol) == 3 &&
-		    is_function(type))
-			take_symbol(symbol, address, wanted, n);
+	while (fgets(line, sizeof(line), file)) {
+		const char *type = strchr(line, ' ');
+
+		if (type && is_function(type[1]) && type[2] == ' ')
+			take_symbol(line, type + 3, wanted, n);
+	}
 	if (ferror(file))
 		ret = -EIO;
 	fclose(file);
