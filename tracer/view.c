@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opening, complaining, querying. */
+#include "view.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "verbs.h"
+
+struct trace *view_open(const char *file)
+{
+	struct trace *trace = NULL;
+	char *message = NULL;
+
+	if (trace_open(file, &trace, &message))
+		fprintf(stderr, "sftrace: %s\n", message ? message : "out of memory");
+	free(message);
+	return trace;
+}
+
+int64_t view_number(struct trace *trace, const char *key)
+{
+	char *value = NULL;
+	int64_t number = 0;
+
+	if (!trace_get_meta(trace, key, &value))
+		number = strtoll(value, NULL, 10);
+	free(value);
+	return number;
+}
+
+int view_status(struct trace *trace, const char *file)
+{
+	char *why = NULL;
+	int rc = trace_is_incomplete(trace, &why);
+
+	if (rc < 0)
+		return view_damaged(file, trace_error(trace));
+	if (rc)
+		fprintf(stderr, "sftrace: %s is incomplete: %s\n", file, why ? why : "?");
+	free(why);
+	return rc ? SFTRACE_INCOMPLETE : SFTRACE_OK;
+}
+
+int view_damaged(const char *file, const char *why)
+{
+	fflush(stdout);
+	fprintf(stderr, "sftrace: cannot read %s: %s\n", file, why);
+	return SFTRACE_FAILED;
+}
+
+int view_usage(const char *verb, const char *what, const char *on)
+{
+	fprintf(stderr, "sftrace: %s%s (see sftrace %s --help)\n", what, on, verb);
+	return SFTRACE_USAGE;
+}
+
+int view_rows(struct trace *trace, const char *file, const char *sql,
+	      void (*row)(void *user, sqlite3_stmt *stmt), void *user)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(trace_db(trace), sql, -1, &stmt, NULL);
+
+	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+		rc = sqlite3_step(stmt);
+		if (rc == SQLITE_ROW)
+			row(user, stmt);
+	}
+	if (rc != SQLITE_DONE)
+		view_damaged(file, sqlite3_errmsg(trace_db(trace)));
+	sqlite3_finalize(stmt);
+	return rc == SQLITE_DONE ? 0 : -EUCLEAN;
+}

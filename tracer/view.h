@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the verbs that show a trace have in common. */
+#ifndef VIEW_H
+#define VIEW_H
+
+#include <stdio.h>
+
+#include "trace.h"
+
+/* Opens a trace for a verb; complains on stderr and returns NULL if it cannot be. */
+struct trace *view_open(const char *file);
+
+/* A number from meta, 0 if it is not there. */
+int64_t view_number(struct trace *trace, const char *key);
+
+/* The exit status at the end: says on stderr why the trace is incomplete, if it is. */
+int view_status(struct trace *trace, const char *file);
+
+/* Complains that FILE could not be read to its end; returns the exit status. */
+int view_damaged(const char *file, const char *why);
+
+int view_usage(const char *verb, const char *what, const char *on);
+
+/*
+ * Calls ROW for each row of a query. 0, or negative errno after complaining
+ * about FILE.
+ */
+int view_rows(struct trace *trace, const char *file, const char *sql,
+	      void (*row)(void *user, sqlite3_stmt *stmt), void *user);
+
+#endif
