@@ -5,10 +5,6 @@
 
 #include "verbs.h"
 
-#pragma weak verb_report
-#pragma weak verb_print
-#pragma weak verb_info
-
 struct verb {
 	const char *name;
 	const char *help;
@@ -60,7 +56,7 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "";
 	const struct verb *verb = verb_find(name);
 
-	if (verb && verb->run)
+	if (verb)
 		return verb->run(argc - 1, argv + 1);
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		help(stdout);
