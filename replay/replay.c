@@ -53,6 +53,14 @@ static int replay_fail(struct replay *replay, int error, const char *what)
 	return error;
 }
 
+/* The trace library knows what is wrong with the file. */
+static int replay_damaged(struct replay *replay, int error)
+{
+	if (!replay->message)
+		replay->message = strdup(trace_error(replay->trace));
+	return error;
+}
+
 /* Counts what was found out about a call and passes it on. */
 static void replay_found(struct replay *replay, const struct trace_call *event,
 			 struct replay_finding *finding)
@@ -355,8 +363,8 @@ static int replay_events(struct replay *replay)
 			break;
 		replay_collect(replay);
 	}
-	if (ret < 0)
-		replay_fail(replay, ret, trace_error(replay->trace));
+	if (ret == -EUCLEAN)
+		replay_damaged(replay, ret);
 	trace_cursor_close(cursor);
 	return ret < 0 ? ret : 0;
 }
@@ -449,6 +457,8 @@ static int replay_in_scratch(struct replay *replay)
 	int ret =
 		image_rebuild(replay->trace, replay->options->to, &replay->scratch, &replay->image);
 
+	if (ret == -EUCLEAN)
+		return replay_damaged(replay, ret);
 	if (ret < 0)
 		return replay_fail(replay, ret, "cannot rebuild the state before the trace");
 	replay->result->built = replay->image.built;

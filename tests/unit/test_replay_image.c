@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The state before a trace, rebuilt from its calls and compared with what was there. */
+#include "image.h"
+#include "replay_tape.h"
+
+static struct tape tape;
+static struct scratch scratch;
+static struct image_result image;
+
+static void begin(void)
+{
+	tape_begin(&tape);
+}
+
+static void end(void)
+{
+	image_result_clear(&image);
+	scratch_clear(&scratch);
+	tape_end(&tape);
+}
+
+TestSuite(replay_image, .init = begin, .fini = end, .timeout = 60);
+
+/* Puts files into the share, keeps a copy as "before", and mounts it. */
+static void prepare(const char *commands)
+{
+	tape_shell("cd %s && umask 022 && %s", tape.share, commands);
+	tape_shell("cp -a %s %s/before", tape.share, tape.dir);
+	tape_mount(&tape);
+}
+
+static void rebuild(int64_t to)
+{
+	char directory[96];
+
+	snprintf(directory, sizeof(directory), "%s/rebuilt", tape.dir);
+	tape_finish(&tape);
+	cr_assert_eq(scratch_create(directory, &scratch), 0);
+	cr_assert_eq(image_rebuild(tape.trace, to, &scratch, &image), 0);
+	cr_assert_eq(image.unbuilt, 0);
+	/* one share, and no staged contents are left */
+	tape_shell("test \"$(ls -A %s)\" = 0-work", scratch.path);
+}
+
+/* The named files are as before, with type, mode, size, contents and time. */
+static void assert_rebuilt(const char *names)
+{
+	tape_shell("list() { cd $1 && find %s -exec stat -c '%%n %%f %%y' {} + | grep -v ' 41ed ' |"
+		   " sort; find %s -type f -exec md5sum {} + | sort; find %s -type l -printf '%%p"
+		   " %%l\\n' | sort; }; (list %s/before) > %s/a; (list %s/0-work) > %s/b;"
+		   " diff %s/a %s/b",
+		   names, names, names, tape.dir, tape.dir, scratch.path, tape.dir, tape.dir,
+		   tape.dir);
+}
+
+/* Nothing else is there but this. */
+static void assert_only(const char *names)
+{
+	tape_shell("cd %s/0-work && test \"$(find . -mindepth 1 | sort | tr '\\n' ' ')\" = \"%s \"",
+		   scratch.path, names);
+}
+
+static void read_whole(const char *path)
+{
+	uint64_t handle = tape_create(&tape, path, TAPE_OPEN | SHFL_CF_ACCESS_READ);
+
+	tape_read(&tape, handle, 0, 8000, NULL);
+	tape_close(&tape, handle);
+}
+
+Test(replay_image, files_that_were_read)
+{
+	prepare("mkdir -m 750 d && seq 1000 > d/f && chmod 604 d/f && touch -d 2001-02-03 d/f");
+	tape_create(&tape, "/d", SHFL_CF_LOOKUP);
+	read_whole("/d/f");
+	rebuild(0);
+	assert_rebuilt("d d/f");
+	assert_only("./d ./d/f");
+}
+
+Test(replay_image, files_that_were_only_seen)
+{
+	prepare("truncate -s 5M big && touch -d 1999-01-01 big && ln -s target link && mkfifo "
+		"fifo");
+	tape_list(&tape, "/", TAPE_LIST_BYTES);
+	TAPE_CALL(&tape, READLINK, tape_32(tape.root), tape_string("/link"),
+		  tape_memory((char[100]){0}, 100));
+	rebuild(0);
+	tape_shell("cd %s/0-work && test \"$(stat -c %%s big)\" = 5242880 && test -p fifo",
+		   scratch.path);
+	assert_only("./big ./fifo ./link");
+	tape_shell("test target = $(readlink %s/0-work/link)", scratch.path);
+	tape_shell("test $(stat -c %%Y %s/0-work/big) = $(stat -c %%Y %s/before/big)", scratch.path,
+		   tape.dir);
+}
+
+Test(replay_image, a_link_that_nobody_read_has_its_length)
+{
+	prepare("ln -s some-target link");
+	tape_create(&tape, "/link", SHFL_CF_LOOKUP);
+	rebuild(0);
+	tape_shell("test $(stat -c %%s %s/0-work/link) = 11", scratch.path);
+}
+
+Test(replay_image, what_the_trace_made_was_not_there)
+{
+	prepare("true");
+	tape_close(&tape, tape_create(&tape, "/new", TAPE_NEW | TAPE_RW));
+	tape_close(&tape, tape_create(&tape, "/dir", SHFL_CF_DIRECTORY));
+	tape_close(&tape, tape_create(&tape, "/dir/f", TAPE_NEW | TAPE_RW));
+	read_whole("/new");
+	read_whole("/dir/f");
+	tape_list(&tape, "/", TAPE_LIST_BYTES);
+	tape_rename(&tape, "/dir", "/moved", SHFL_RENAME_DIR);
+	read_whole("/moved/f");
+	rebuild(0);
+	cr_assert_eq(image.built, 0);
+}
+
+Test(replay_image, what_was_missing_was_not_there)
+{
+	prepare("true");
+	tape_create(&tape, "/later", SHFL_CF_LOOKUP);
+	tape_create(&tape, "/d/later", SHFL_CF_LOOKUP);
+	tape_shell("touch %s/later && mkdir %s/d && touch %s/d/later", tape.share, tape.share,
+		   tape.share); /* the host's doing */
+	read_whole("/later");
+	rebuild(0);
+	cr_assert_eq(image.built, 0);
+}
+
+Test(replay_image, bytes_that_were_overwritten_first)
+{
+	uint64_t handle;
+
+	prepare("seq 100 > f");
+	handle = tape_create(&tape, "/f", TAPE_OPEN | TAPE_RW);
+	tape_write(&tape, handle, 10, "overwritten");
+	tape_read(&tape, handle, 0, 8000, NULL);
+	tape_close(&tape, handle);
+	rebuild(0);
+	tape_shell("cd %s && head -c 10 before/f > a && head -c 10 rebuilt/0-work/f > b &&"
+		   " cmp a b && tail -c +22 before/f > a && tail -c +22 rebuilt/0-work/f > b &&"
+		   " cmp a b && ! grep -q over rebuilt/0-work/f",
+		   tape.dir);
+}
+
+Test(replay_image, a_file_that_was_cut_before_it_was_read)
+{
+	uint64_t handle;
+
+	prepare("seq 100 > f");
+	handle = tape_create(&tape, "/f", TAPE_OPEN | TAPE_RW);
+	TAPE_CALL(&tape, SET_FILE_SIZE, tape_32(tape.root), tape_64(handle), tape_64(20));
+	TAPE_CALL(&tape, SET_FILE_SIZE, tape_32(tape.root), tape_64(handle), tape_64(50));
+	tape_read(&tape, handle, 0, 8000, NULL);
+	tape_close(&tape, handle);
+	rebuild(0);
+	tape_shell("cd %s && head -c 20 before/f > a && head -c 20 rebuilt/0-work/f > b &&"
+		   " cmp a b && test $(stat -c %%s rebuilt/0-work/f) = $(stat -c %%s before/f)",
+		   tape.dir);
+}
+
+Test(replay_image, names_before_renames)
+{
+	prepare("mkdir -p a/b && echo 1 > a/b/f && echo 2 > g && echo 3 > h");
+	tape_rename(&tape, "/a", "/z", SHFL_RENAME_DIR);
+	read_whole("/z/b/f");
+	tape_rename(&tape, "/g", "/h", SHFL_RENAME_FILE | SHFL_RENAME_REPLACE_IF_EXISTS);
+	cr_assert_eq(tape.status, 0);
+	read_whole("/h");
+	rebuild(0);
+	assert_rebuilt("a/b/f g");
+	assert_only("./a ./a/b ./a/b/f ./g");
+}
+
+Test(replay_image, what_was_removed_was_there)
+{
+	prepare("mkdir d && touch d/f && ln -s x l");
+	tape_remove(&tape, "/d/f", SHFL_REMOVE_FILE);
+	tape_remove(&tape, "/d", SHFL_REMOVE_DIR);
+	tape_remove(&tape, "/l", SHFL_REMOVE_SYMLINK);
+	tape_close(&tape, tape_create(&tape, "/l", SHFL_CF_DIRECTORY));
+	tape_close(&tape, tape_create(&tape, "/d", TAPE_NEW | TAPE_RW));
+	rebuild(0);
+	assert_only("./d ./d/f ./l");
+	tape_shell("cd %s/0-work && test -d d && test -f d/f && test -L l", scratch.path);
+}
+
+Test(replay_image, a_whole_listing_tells_what_was_not_there)
+{
+	prepare("touch a");
+	tape_list(&tape, "/", 200); /* in several calls */
+	tape_shell("touch %s/b", tape.share);
+	tape_create(&tape, "/b", SHFL_CF_LOOKUP);
+	rebuild(0);
+	assert_only("./a");
+}
+
+Test(replay_image, only_what_comes_before_the_end)
+{
+	int64_t to;
+
+	prepare("touch a b");
+	tape_create(&tape, "/a", SHFL_CF_LOOKUP);
+	tape_create(&tape, "/b", SHFL_CF_LOOKUP);
+	to = tape.last_id;
+	rebuild(to);
+	assert_only("./a");
+}
+
+Test(replay_image, one_directory_under_two_names)
+{
+	prepare("echo x > f");
+	tape_add_share(&tape, "again", tape.share, 0);
+	tape_create(&tape, "/f", SHFL_CF_LOOKUP);
+	tape_map(&tape, "again");
+	read_whole("/f");
+	rebuild(0);
+	assert_rebuilt("f");
+}
