@@ -285,6 +285,11 @@ static int check_reply(const struct agent_line *line, enum link_verdict wanted)
 	return line->reply.verdict == wanted ? 0 : -ECONNREFUSED;
 }
 
+static int does_not_read(const struct agent_line *line, char **ret_message)
+{
+	return fail(ret_message, -ETIMEDOUT, "the recorder behind %s does not read", line->name);
+}
+
 /* Writes what waits and reads until the wanted reply is there. */
 static int converse(struct agent_line *line, enum link_verdict wanted, int64_t deadline_ms,
 		    char **ret_message)
@@ -312,6 +317,8 @@ static int converse(struct agent_line *line, enum link_verdict wanted, int64_t d
 			usleep(POLL_STEP_MS * 1000);
 	}
 	line->error = -ETIMEDOUT;
+	if (wanted != LINK_ACCEPTED && agent_line_waiting(line))
+		return does_not_read(line, ret_message);
 	return fail(ret_message, -ETIMEDOUT, "no answer from a recorder behind %s", line->name);
 }
 
@@ -353,8 +360,7 @@ static int make_room(struct agent_line *line, size_t size, int64_t deadline_ms, 
 		struct pollfd out = {.fd = line->out_fd, .events = POLLOUT};
 
 		if (now_ms() >= deadline_ms)
-			return fail(ret_message, -ETIMEDOUT, "the recorder behind %s does not read",
-				    line->name);
+			return does_not_read(line, ret_message);
 		poll(&out, 1, POLL_STEP_MS);
 		error = agent_line_ship(line, ret_message);
 	}
