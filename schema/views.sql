@@ -208,7 +208,8 @@ WHERE o.handle IS NOT NULL AND o.closed_by IS NULL;
 -- one that was entered and not left.
 CREATE VIEW unfinished AS
 SELECT call_id, side, client, fn_name, share, path, handle, start_ns,
-	(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'last_ns') - start_ns AS age_ns,
+	(SELECT max(CAST(value AS INTEGER)) FROM meta WHERE key IN ('last_ns', 'stopped_ns'))
+		- start_ns AS age_ns,
 	(SELECT h.name FROM span AS s JOIN hop AS h ON h.hop_id = s.hop_id
 		WHERE s.call_id = calls.call_id AND s.duration_ns IS NULL
 		ORDER BY s.idx DESC LIMIT 1) AS hop,

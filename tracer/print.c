@@ -190,7 +190,7 @@ static int print_events(const struct print_options *options, struct trace *trace
 		.out = stdout,
 		.trace = trace,
 		.first_ns = view_number(trace, "first_ns"),
-		.last_ns = view_number(trace, "last_ns"),
+		.last_ns = view_last_ns(trace),
 		.strlen = options->strlen,
 	};
 	unsigned long long printed = 0;

@@ -29,6 +29,13 @@ int64_t view_number(struct trace *trace, const char *key)
 	return number;
 }
 
+int64_t view_last_ns(struct trace *trace)
+{
+	int64_t event = view_number(trace, "last_ns"), stop = view_number(trace, "stopped_ns");
+
+	return stop > event ? stop : event;
+}
+
 int view_status(struct trace *trace, const char *file)
 {
 	char *why = NULL;

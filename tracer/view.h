@@ -13,6 +13,9 @@ struct trace *view_open(const char *file);
 /* A number from meta, 0 if it is not there. */
 int64_t view_number(struct trace *trace, const char *key);
 
+/* The last moment that the trace knows of: of an event, or the recorder's end. */
+int64_t view_last_ns(struct trace *trace);
+
 /* The exit status at the end: says on stderr why the trace is incomplete, if it is. */
 int view_status(struct trace *trace, const char *file);
 
