@@ -74,13 +74,15 @@ static void complain(char *message)
 
 static void print_help(void)
 {
-	fputs("Usage: sftrace agent --port DEVICE|--socket PATH|--stdio [OPTIONS] [-- COMMAND...]\n"
+	fputs("Usage: sftrace agent --port DEVICE|--socket PATH|--stdio|-o FILE [OPTION]...\n"
+	      "                     [-- COMMAND...]\n"
 	      "Records shared-folders calls inside of a guest, for 'sftrace record' outside.\n"
 	      "Runs COMMAND and exits with its status, or records until it is interrupted.\n"
 	      "\n"
 	      "  --port DEVICE      a virtio-serial port, such as /dev/virtio-ports/sftrace\n"
 	      "  --socket PATH      a UNIX socket that 'sftrace record --guest unix:PATH' made\n"
 	      "  --stdio            standard input and output; COMMAND gets neither\n"
+	      "  -o, --output FILE  a new spool file, for 'sftrace merge'\n"
 	      "  --profile NAME     hops: mainline (Linux's own vboxsf), the default\n"
 	      "  --payload          contents of files and listings too: without a recorder on\n"
 	      "                     the host's side nobody else has them\n"
@@ -112,6 +114,7 @@ static int parse_options(struct agent_options *options, int argc, char **argv)
 		{"port", required_argument, NULL, PORT},
 		{"socket", required_argument, NULL, SOCKET},
 		{"stdio", no_argument, NULL, STDIO},
+		{"output", required_argument, NULL, 'o'},
 		{"profile", required_argument, NULL, PROFILE},
 		{"payload", no_argument, NULL, PAYLOAD},
 		{"buffer", required_argument, NULL, BUFFER},
@@ -122,7 +125,7 @@ static int parse_options(struct agent_options *options, int argc, char **argv)
 	int option;
 
 	optind = 0;
-	while ((option = getopt_long(argc, argv, "+h", table, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "+ho:", table, NULL)) >= 0) {
 		switch (option) {
 		case PORT:
 			set_line(options, AGENT_LINE_PORT, optarg);
@@ -132,6 +135,9 @@ static int parse_options(struct agent_options *options, int argc, char **argv)
 			break;
 		case STDIO:
 			set_line(options, AGENT_LINE_STDIO, NULL);
+			break;
+		case 'o':
+			set_line(options, AGENT_LINE_FILE, optarg);
 			break;
 		case PROFILE:
 			options->probe.profile = optarg;
@@ -152,7 +158,7 @@ static int parse_options(struct agent_options *options, int argc, char **argv)
 		}
 	}
 	if (options->lines != 1)
-		return usage_error("one of --port, --socket and --stdio is needed", "");
+		return usage_error("one of --port, --socket, --stdio and -o is needed", "");
 	if (optind < argc)
 		options->command = argv + optind;
 	return -1;

@@ -127,6 +127,16 @@ static int open_stdio(struct agent_line *line, char **ret_message)
 	return 0;
 }
 
+/* Nothing is overwritten: it may be the only copy of another recording. */
+static int open_file(struct agent_line *line, char **ret_message)
+{
+	line->out_fd = open(line->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (line->out_fd < 0)
+		return fail(ret_message, -errno, "cannot create %s: %s", line->name,
+			    strerror(errno));
+	return 0;
+}
+
 int agent_line_open(enum agent_line_kind kind, const char *path, size_t room,
 		    struct agent_line **ret, char **ret_message)
 {
@@ -134,6 +144,7 @@ int agent_line_open(enum agent_line_kind kind, const char *path, size_t room,
 		[AGENT_LINE_PORT] = open_port,
 		[AGENT_LINE_SOCKET] = open_socket,
 		[AGENT_LINE_STDIO] = open_stdio,
+		[AGENT_LINE_FILE] = open_file,
 	};
 	struct agent_line *line = calloc(1, sizeof(*line));
 	int error;
@@ -229,6 +240,8 @@ static int write_waiting(struct agent_line *line)
  */
 static int read_reply(struct agent_line *line, bool begun)
 {
+	if (line->kind == AGENT_LINE_FILE)
+		return 0;
 	while (line->reply_got < sizeof(line->reply)) {
 		ssize_t n = read(line->in_fd, (char *)&line->reply + line->reply_got,
 				 sizeof(line->reply) - line->reply_got);
@@ -274,6 +287,9 @@ static int broken(struct agent_line *line, int error, char **ret_message)
 			    memcmp(line->reply.magic, LINK_MAGIC, sizeof(line->reply.magic))
 				    ? "its answer is not understood"
 				    : explain_verdict(line->reply.verdict));
+	if (line->kind == AGENT_LINE_FILE)
+		return fail(ret_message, error, "cannot write %s: %s", line->name,
+			    strerror(-error));
 	return fail(ret_message, error, "the line to the recorder, %s, is cut: %s", line->name,
 		    strerror(-error));
 }
@@ -296,7 +312,7 @@ static int converse(struct agent_line *line, enum link_verdict wanted, int64_t d
 {
 	int error;
 
-	while (now_ms() < deadline_ms) {
+	do {
 		struct pollfd fds[] = {
 			{.fd = line->in_fd, .events = POLLIN},
 			{.fd = agent_line_waiting(line) ? line->out_fd : -1, .events = POLLOUT},
@@ -305,6 +321,8 @@ static int converse(struct agent_line *line, enum link_verdict wanted, int64_t d
 		error = write_waiting(line);
 		if (error && error != -EAGAIN)
 			return broken(line, error, ret_message);
+		if (!error && line->kind == AGENT_LINE_FILE)
+			return 0;
 		error = read_reply(line, wanted != LINK_ACCEPTED);
 		if (error > 0)
 			error = check_reply(line, wanted) ?: 1;
@@ -315,7 +333,7 @@ static int converse(struct agent_line *line, enum link_verdict wanted, int64_t d
 		poll(fds, 2, POLL_STEP_MS);
 		if (fds[0].revents & POLLHUP)
 			usleep(POLL_STEP_MS * 1000);
-	}
+	} while (now_ms() < deadline_ms);
 	line->error = -ETIMEDOUT;
 	if (wanted != LINK_ACCEPTED && agent_line_waiting(line))
 		return does_not_read(line, ret_message);

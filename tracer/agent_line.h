@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The agent's end of the line to a recorder (the other one is link.h): a
- * virtio-serial port, a UNIX socket, or standard input and output. Records
+ * virtio-serial port, a UNIX socket, or standard input and output. A spool file
+ * may stand for the recorder, for sftrace merge to load later. Records
  * wait in memory and are written when the agent says so, because a port costs
  * the guest's processor time; writing never waits for the recorder.
  */
@@ -12,10 +13,10 @@
 
 struct agent_line;
 
-enum agent_line_kind { AGENT_LINE_PORT, AGENT_LINE_SOCKET, AGENT_LINE_STDIO };
+enum agent_line_kind { AGENT_LINE_PORT, AGENT_LINE_SOCKET, AGENT_LINE_STDIO, AGENT_LINE_FILE };
 
 /*
- * Opens a line. path: of the port or socket. room: bytes of records that can
+ * Opens a line. path: of the port, the socket or the new file. room: bytes of records that can
  * wait. On failure *ret_message (malloc'd) says why not and what to do.
  */
 int agent_line_open(enum agent_line_kind kind, const char *path, size_t room,

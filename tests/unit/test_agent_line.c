@@ -327,3 +327,34 @@ Test(agent_line, a_record_larger_than_all_room_is_counted)
 	cr_assert_eq(agent_line_waiting(line), 0);
 	finish_with_reader(fd, 1);
 }
+
+Test(agent_line, a_file_instead_of_a_recorder)
+{
+	struct capture_file_header header;
+	struct {
+		struct capture_op op;
+		struct capture_header end;
+	} records;
+	FILE *file;
+
+	cr_assert_eq(agent_line_open(AGENT_LINE_FILE, spool_path, ROOM, &line, &message), 0);
+	cr_assert_eq(agent_line_begin(line, 0, &message), 0, "%s", message);
+	agent_line_put(line, &op.h);
+	cr_assert_eq(agent_line_ship(line, &message), 0);
+	cr_assert_eq(agent_line_finish(line, PATIENCE_MS, &message), 0, "%s", message);
+	file = fopen(spool_path, "re");
+	cr_assert_eq(fread(&header, sizeof(header), 1, file), 1);
+	cr_assert_null(capture_check_file_header(&header, CAPTURE_SIDE_GUEST));
+	cr_assert_eq(fread(&records, sizeof(records), 1, file), 1);
+	cr_assert_eq(memcmp(&records.op, &op, sizeof(op)), 0);
+	cr_assert_eq(records.end.kind, CAPTURE_END);
+	cr_assert_eq(fgetc(file), EOF);
+	fclose(file);
+}
+
+Test(agent_line, a_file_that_is_there_stays)
+{
+	fclose(fopen(spool_path, "we"));
+	cr_assert_eq(agent_line_open(AGENT_LINE_FILE, spool_path, ROOM, &line, &message), -EEXIST);
+	expect_message(spool_path);
+}
