@@ -46,6 +46,7 @@ struct host {
 	struct transport *transport;
 	struct vmmdev *device;
 	struct counters counters;
+	FILE *counters_to;
 	int n_watch_messages;
 
 	int peer_fd; /* QEMU's end of the socket */
@@ -376,24 +377,30 @@ static bool stop_server(struct host *host)
 
 static void print_counters(const struct host *host)
 {
-	FILE *to = stderr;
+	counters_print(&host->counters, host->counters_to);
+	if (fflush(host->counters_to) != 0)
+		say("cannot write the counters: %s", strerror(errno));
+}
 
-	if (host->options.counters)
-		to = fopen(host->options.counters, "w");
-	if (!to) {
-		say("cannot write %s: %s", host->options.counters, strerror(errno));
-		return;
-	}
-	counters_print(&host->counters, to);
-	if (to != stderr)
-		fclose(to);
+/* Before anything is run: the table is all that is left of a long run. */
+static int open_counters(struct host *host)
+{
+	host->counters_to = stderr;
+	if (!host->options.counters)
+		return 0;
+	host->counters_to = fopen(host->options.counters, "we");
+	if (host->counters_to)
+		return 0;
+	say("cannot write %s: %s", host->options.counters, strerror(errno));
+	return -errno;
 }
 
 static int run(struct host *host)
 {
 	int status;
 
-	if (catch_signals(host) || start_service(host) || start_device(host) || start_qemu(host))
+	if (open_counters(host) || catch_signals(host) || start_service(host) ||
+	    start_device(host) || start_qemu(host))
 		return EXIT_FAILURE;
 	if (start_server(host)) {
 		kill(host->qemu, SIGKILL);
@@ -403,7 +410,6 @@ static int run(struct host *host)
 	if (!stop_server(host)) {
 		say("the service does not come back from a call; leaving it there");
 		print_counters(host);
-		fflush(NULL);
 		_exit(status);
 	}
 	print_counters(host);
@@ -420,6 +426,8 @@ static void host_free(struct host *host)
 	     fd++)
 		if (*fd >= 0)
 			close(*fd);
+	if (host->counters_to && host->counters_to != stderr)
+		fclose(host->counters_to);
 	free(host->serve_message);
 	free(host->share_names);
 	options_free(&host->options);

@@ -56,7 +56,8 @@ static const char *property(const char *list, const char *key, size_t *ret_lengt
 			*ret_length = strcspn(value, ",");
 		}
 		list = strchr(list, ',');
-		list += list ? 1 : 0;
+		if (list)
+			list++;
 	}
 	return value;
 }
