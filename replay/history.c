@@ -4,8 +4,7 @@
 
 #include <errno.h>
 
-#define HISTORY_COLUMNS \
-	"call_id, 'SHFL_FN_' || fn_name, share, path, status_name, handle, offset, count_in"
+#define HISTORY_COLUMNS "call_id, fn_name, share, path, status_name, handle, offset, count_in"
 
 static const char history_find_sql[] =
 	"SELECT " HISTORY_COLUMNS " FROM calls WHERE call_id = ?1"
