@@ -83,6 +83,7 @@ diff "$scratch/device" "$scratch/traced" || fail "the device's counters and the 
 
 "$bin/sftrace" report "$trace" | tee "$scratch/report"
 grep -q vboxsf_write_end "$scratch/report" || fail "no guest hops in the report"
-"$bin/sftrace" print "$trace" | grep -q 'dd\[[0-9]*\] SHFL_FN_WRITE(root=0, handle=[0-9]* "/big", offset=4096, count=4096, .*) = VINF_SUCCESS .*count=4096' ||
-	fail "sftrace print does not show the second write"
+"$bin/sftrace" print "$trace" >"$scratch/print"
+grep -q 'dd\[[0-9]*\] SHFL_FN_WRITE(root=0, handle=[0-9]* "/big", offset=4096, count=4096, .*) = VINF_SUCCESS count=4096 <' \
+	"$scratch/print" || fail "sftrace print does not show the second write"
 pass
