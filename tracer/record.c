@@ -259,17 +259,22 @@ static int start(struct recording *recording)
 	return command_start(recording);
 }
 
+static void spool_complain(struct recording *recording, const struct recorder_state *state)
+{
+	if (!state->spool_error || recording->spool_complained)
+		return;
+	recording->spool_complained = true;
+	fprintf(stderr, "%ssftrace: cannot write %s: %s; nothing more is recorded\n",
+		recording->terminal ? "\r\033[K" : "", recording->host_spool,
+		strerror(-state->spool_error));
+}
+
 static void progress(struct recording *recording)
 {
 	struct recorder_state state;
 
 	recorder_get_state(recording->recorder, &state);
-	if (state.spool_error && !recording->spool_complained) {
-		recording->spool_complained = true;
-		fprintf(stderr, "%ssftrace: cannot write %s: %s; nothing more is recorded\n",
-			recording->terminal ? "\r\033[K" : "", recording->host_spool,
-			strerror(-state.spool_error));
-	}
+	spool_complain(recording, &state);
 	if (recording->terminal)
 		fprintf(stderr, "\r\033[Ksftrace: %llu calls, %.1f MiB, %llu lost",
 			(unsigned long long)state.calls, state.bytes / 1048576.0,
@@ -327,6 +332,7 @@ static void stop(struct recording *recording)
 {
 	recorder_close(recording->recorder, &recording->state);
 	recording->recorder = NULL;
+	spool_complain(recording, &recording->state);
 	if (recording->link)
 		link_close(recording->link, GUEST_GRACE_MS, &recording->guest);
 	recording->link = NULL;

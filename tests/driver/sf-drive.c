@@ -3,6 +3,7 @@
  * Makes calls to a service in this process, as a host would: for tests of
  * recording. Prints how many calls of each function it made, one a line.
  */
+#include <dlfcn.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #define LIST_BYTES 16384
 
 struct drive {
+	const char *file;
 	struct hgcm_service *service;
 	uint32_t client, root;
 	uint64_t counts[64];
@@ -297,26 +299,52 @@ static void run_wait(struct drive *drive, char **arguments)
 		die("WAIT_FOR_MAPPINGS_CHANGES", "was not completed");
 }
 
-/* bad: an unknown function with more parameters than memory, and with bad pointers. */
+/* bad: an unknown function with parameters that point nowhere. */
 static void run_bad(struct drive *drive, char **arguments)
 {
-	char *memory = mmap(NULL, 2 * PAGE_BYTES, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	VBOXHGCMSVCPARM parms[4] = {
 		parm_pointer((void *)1, 5000),
 		parm_pointer((void *)-4096l, UINT32_MAX),
 		{.type = VBOX_HGCM_SVC_PARM_PAGES,
 		 .u.Pages = {.cb = UINT32_MAX, .cPages = 9, .papvPages = (void **)16}},
-		{.type = 99, .u.uint64 = 1}};
-	VBOXHGCMSVCPARM *edge;
+		{.type = 99, .u.uint64 = 1},
+	};
+
+	(void)arguments;
+	call(drive, 60, 4, parms);
+	call(drive, 60, 0, NULL);
+}
+
+static int completed(VBOXHGCMCALLHANDLE handle, int32_t status)
+{
+	(void)handle;
+	return status;
+}
+
+/*
+ * raw: a call that no host would pass on, to a service loaded by ourselves: it
+ * says that it has 2^32 - 1 parameters, and memory ends behind the second. Must
+ * be the last: the service does not know the library's helpers any more.
+ */
+static void run_raw(struct drive *drive, char **arguments)
+{
+	VBOXHGCMSVCHELPERS helpers = {.pfnCallComplete = completed};
+	VBOXHGCMSVCFNTABLE table = {
+		.cbSize = sizeof(table), .u32Version = VBOX_HGCM_SVC_VERSION, .pHelpers = &helpers};
+	FNVBOXHGCMSVCLOAD *load =
+		(FNVBOXHGCMSVCLOAD *)dlsym(dlopen(drive->file, RTLD_NOW), VBOX_HGCM_SVCLOAD_NAME);
+	char *memory = mmap(NULL, 2 * PAGE_BYTES, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	VBOXHGCMSVCPARM *edge = (VBOXHGCMSVCPARM *)(memory + PAGE_BYTES) - 2;
 
 	(void)arguments;
 	if (memory == MAP_FAILED || munmap(memory + PAGE_BYTES, PAGE_BYTES))
 		die("no memory", "");
-	edge = (VBOXHGCMSVCPARM *)(memory + PAGE_BYTES) - 2;
-	call(drive, 60, UINT32_MAX, edge);
-	call(drive, 60, 4, parms);
-	call(drive, 60, 0, NULL);
+	if (!load || VBOX_FAILURE(load(&table)))
+		die("cannot load", drive->file);
+	table.pfnCall(table.pvService, (VBOXHGCMCALLHANDLE)1, 1, NULL, 61, UINT32_MAX, edge, 0);
+	table.pfnCall(table.pvService, (VBOXHGCMCALLHANDLE)2, 1, NULL, 62, UINT32_MAX, NULL, 0);
+	exit(0);
 }
 
 /* call FN: one without parameters. */
@@ -333,10 +361,15 @@ static void run_pause(struct drive *drive, char **arguments)
 }
 
 static const struct command commands[] = {
-	{"write", " COUNT SIZE", 2, run_write}, {"read", " COUNT SIZE", 2, run_read},
-	{"pages", " SIZE", 1, run_pages},	{"mix", "", 0, run_mix},
-	{"wait", " DIR", 1, run_wait},		{"bad", "", 0, run_bad},
-	{"call", " FN", 1, run_call},		{"pause", " MILLISECONDS", 1, run_pause},
+	{"write", " COUNT SIZE", 2, run_write},
+	{"read", " COUNT SIZE", 2, run_read},
+	{"pages", " SIZE", 1, run_pages},
+	{"mix", "", 0, run_mix},
+	{"wait", " DIR", 1, run_wait},
+	{"bad", "", 0, run_bad},
+	{"raw", "", 0, run_raw},
+	{"call", " FN", 1, run_call},
+	{"pause", " MILLISECONDS", 1, run_pause},
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -414,6 +447,8 @@ int main(int argc, char **argv)
 	int option;
 
 	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		if (option == 's')
+			drive.file = optarg;
 		if (option == 's' && hgcm_service_load(optarg, &drive.service, &message))
 			die("cannot load", message ? message : optarg);
 		else if (option == 'd')

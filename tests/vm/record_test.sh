@@ -1,0 +1,335 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Recording in this machine, without a guest: a driver program makes calls to the service, and the
+# trace must hold just these; then everything that can go wrong with a recording.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+need_uprobes
+
+drive=$BUILD_DIR/tests/sf-drive
+sleepy=$BUILD_DIR/tests/sleepy.so
+service=$BUILD_DIR/lib/sfservice.so
+share=$scratch/share
+trace=$scratch/t.db
+mkdir "$share"
+cd "$scratch"
+
+# record STATUS OPTION... -- COMMAND...: what it prints is in out and err.
+record() {
+	local expected=$1 status=0
+	shift
+	rm -f "$trace"*
+	"$bin/sftrace" record -o "$trace" "$@" >out 2>err || status=$?
+	[ "$status" = "$expected" ] || {
+		cat out err >&2
+		fail "record $*: exit status $expected, got $status"
+	}
+}
+
+drive() {
+	echo "$drive --service $service --share work=$share"
+}
+
+says() {
+	grep -qF -- "$1" err || {
+		cat err >&2
+		fail "stderr does not say: $1"
+	}
+	echo "ok: says: $1"
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds.
+wait_for() {
+	local tries=$(($1 * 20))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || fail "still not: $*"
+		sleep 0.05
+	done
+}
+
+no_spools() {
+	compgen -G "$trace.*" >/dev/null && fail "left behind: $(compgen -G "$trace.*")"
+	return 0
+}
+
+# All of a call's spans lie in their parents and one level below them.
+check_nesting() {
+	expect "spans outside of their parent" 0 "
+		select count(*) from spans c join spans p
+		on p.call_id = c.call_id and p.idx = c.parent
+		where c.depth <> p.depth + 1 or c.enter_ns < p.enter_ns or c.exit_ns > p.exit_ns"
+	expect "outermost spans that are not where a call begins" 0 "
+		select count(*) from spans where parent is null and hop not in
+		('svcCall', 'svcConnect', 'svcDisconnect', 'svcHostCall', 'svcComplete')"
+}
+
+# What a set of WRITEs carried, in order of offset, has the digest of the file.
+check_contents() { # CONDITION FILE
+	local sha
+	rm -f piece.*
+	sqlite3 "$trace" "select writefile('piece.' || printf('%08d', c.offset), p.data) from calls c
+		join params v on v.call_id = c.call_id and v.name = 'data'
+		join payloads p on p.payload_id = v.payload_in
+		where c.fn_name = 'SHFL_FN_WRITE' and $1" >/dev/null
+	sha=$(cat piece.* | sha256sum)
+	[ "$sha" = "$(sha256sum <"$2")" ] || fail "the payload of WRITEs with $1 is not what is in $2"
+	echo "ok: the payload of WRITEs with $1 is what is in ${2##*/}"
+	rm -f piece.*
+}
+
+echo "== one of everything"
+# shellcheck disable=SC2046 # words are wanted
+record 0 -- $(drive) mix write 300 4096 pages 9000 write 3 200000
+while read -r fn n; do
+	expect "calls of $fn" "$n" "select count(*) from calls where fn_name = 'SHFL_FN_$fn'"
+done <out
+expect "calls in all" "$(awk '{ n += $2 } END { print n }' out)" "select count(*) from calls"
+expect "incomplete ones" 0 "select count(*) from calls where not complete"
+expect "losses" 0 "select count(*) from losses where n > 0"
+expect "control events" "ADD_MAPPING,connect,disconnect" \
+	"select group_concat(replace(event, 'SHFL_FN_', '')) from control"
+expect "the status of the refused call" "VERR_INVALID_HANDLE|4000" \
+	"select status_name, handle from calls where status < 0"
+expect "what was renamed" "/dir/new" "select path from calls where fn_name = 'SHFL_FN_RENAME'"
+check_nesting
+expect "spans of an ordinary WRITE" "svcCall,vbsfWrite,RTFileWrite,pwrite64,svcComplete" "
+	select group_concat(hop) from (select hop from spans where call_id =
+	(select max(call_id) from calls where fn_name = 'SHFL_FN_WRITE' and count_in = 4096)
+	order by idx)"
+expect "what pwrite64 returned" 4096 "
+	select distinct ret from spans join calls using (call_id)
+	where hop = 'pwrite64' and count_in = 4096"
+expect "bytes read back through a page list" 9000 "
+	select p.captured from calls c join params v using (call_id)
+	join payloads p on p.payload_id = v.payload_out
+	where c.path = '/pages.bin' and fn_name = 'SHFL_FN_READ' and v.name = 'data'"
+check_contents "path = '/pages.bin'" "$share/pages.bin"
+name=$(cd "$share" && echo drive-*.bin)
+expect "big writes" 3 "select count(*) from calls where count_in = 200000 and count_out = 200000"
+# Both writes went to that file; the second, larger ones replaced it.
+check_contents "count_in = 200000" "$share/$name"
+expect "service in the notes" "$(realpath "$service")" \
+	"select value from meta where key = 'service.path'"
+expect "state" complete "select value from meta where key = 'state'"
+no_spools
+rm "${share:?}"/*
+
+echo "== one link for each probe, as on older kernels"
+# shellcheck disable=SC2046
+SFTRACE_NO_UPROBE_MULTI=1 record 0 -- $(drive) write 20 4096
+expect "calls of WRITE" 20 "select count(*) from calls where fn_name = 'SHFL_FN_WRITE' and complete"
+check_nesting
+check_contents "count_in = 4096" "$share"/drive-*.bin
+rm "${share:?}"/*
+
+echo "== options"
+# shellcheck disable=SC2046
+record 0 --no-syscalls --snaplen 100 -- $(drive) mix write 5 4096
+expect "system calls among the hops" 0 "select count(*) from spans where hop in ('pwrite64', 'openat2')"
+expect "most bytes captured of a write" 100 "
+	select max(p.captured) from params v join payloads p on p.payload_id = v.payload_in
+	where v.name = 'data'"
+expect "their length in the call" 4096 "
+	select max(p.length) from params v join payloads p on p.payload_id = v.payload_in
+	where v.name = 'data'"
+expect "paths are whole" 1 "select count(distinct path) > 2 from calls"
+rm -r "${share:?}"/*
+
+echo "== a call that is completed later, by another event"
+# shellcheck disable=SC2046
+record 0 -- $(drive) wait "$scratch"
+expect "waits" "VINF_SUCCESS|1,VERR_CANCELLED|1" "
+	select group_concat(x) from (select status_name || '|' || complete as x from calls
+	where fn_name = 'SHFL_FN_WAIT_FOR_MAPPINGS_CHANGES' order by call_id)"
+expect "the second waited until the share was added" 1 "
+	select c.start_ns < a.time_ns and c.start_ns + c.duration_ns > a.time_ns
+	and c.duration_ns > 10000000 from calls c join control a on a.share = 'later'
+	where c.status_name = 'VERR_CANCELLED'"
+expect "spans of the completion" svcComplete "
+	select hop from spans join calls using (call_id)
+	where status_name = 'VERR_CANCELLED' and parent is null and hop <> 'svcCall'"
+
+echo "== a service that completes from other threads"
+# By another thread before svcCall returned: its outputs cannot be read any more.
+record 4 --service "$sleepy" -- "$drive" --service "$sleepy" call 2
+expect "completed early" "VINF_SUCCESS|0" "select status_name, complete from calls where fn = 2"
+record 0 --service "$sleepy" -- "$drive" --service "$sleepy" call 3 call 9 pause 50
+expect "completed late" "VERR_CANCELLED|1" "select status_name, complete from calls where fn = 3"
+expect "the call after it" "VINF_SUCCESS|1" "select status_name, complete from calls where fn = 9"
+
+echo "== more hops than there is room for: merged, not lost"
+record 0 --service "$sleepy" -- "$drive" --service "$sleepy" call 4
+expect "crossings of RTFileRead" 200 \
+	"select sum(n) from spans join calls using (call_id) where fn = 4 and hop = 'RTFileRead'"
+expect "spans" 1 "select count(*) <= 64 from spans join calls using (call_id) where fn = 4"
+
+echo "== hostile parameters"
+record 4 --service "$sleepy" -- "$drive" --service "$sleepy" bad raw
+expect "calls" "4,0,4294967295,4294967295" "
+	select group_concat(n_parms) from (select n_parms from calls where fn between 60 and 62 order by call_id)"
+expect "the readable parameters of none" 0 "select count(*) from params where call_id in
+	(select call_id from calls where fn > 60) and value_in is not null"
+expect "what was unreadable is told" 1 \
+	"select sum(n) > 0 from losses where reason like '%unreadable%'"
+
+echo "== a call that never ends"
+rm -f "$trace"*
+"$bin/sftrace" record -o "$trace" --service "$sleepy" -- "$drive" --service "$sleepy" call 9 call 1 \
+	>out 2>err &
+recorder=$!
+wait_for 20 pgrep -P "$recorder"
+sleep 0.5
+kill -USR1 "$recorder"
+sleep 0.2
+cp "$trace.host.spool" usr1.spool
+sleep 0.3
+kill -INT "$recorder"
+status=0
+wait "$recorder" || status=$?
+[ "$status" -gt 128 ] || fail "the command was ended by a signal, got $status"
+expect "the call that sleeps" "1|0||1" "
+	select fn, complete, calls.duration_ns, age_ns > 500000000 from unfinished join calls using (call_id)"
+expect "the hops that it reached" "svcCall,vbsfRead,RTFileRead,pause" "
+	select group_concat(hop) from (select hop from spans join calls using (call_id)
+	where fn = 1 order by idx)"
+expect "it is still in svcCall" "" "
+	select exit_ns from spans join calls using (call_id) where fn = 1 and hop = 'svcCall'"
+rm -f usr1.db
+"$bin/sftrace" merge -o usr1.db usr1.spool 2>err || true
+trace=usr1.db expect "it was written on SIGUSR1 already" 1 "select count(*) from unfinished"
+
+echo "== the ring is too small"
+# shellcheck disable=SC2046
+record 4 --buffer 4096 -- $(drive) write 300 4096
+says "incomplete"
+expect "losses are counted by hop and reason" "host|1" \
+	"select side, n >= 300 from losses where hop = 'svcCall' and reason like '%ring%'"
+rm "${share:?}"/*
+
+echo "== the recorder is killed"
+rm -f "$trace"*
+# shellcheck disable=SC2046
+"$bin/sftrace" record -o "$trace" -- $(drive) write 200 4096 pause 5000 >out 2>err &
+recorder=$!
+wait_for 20 pgrep -P "$recorder"
+sleep 1
+kill -KILL "$recorder"
+wait "$recorder" 2>/dev/null || true
+pkill -KILL -f "^$drive.*pause 5000" || true
+expect "what is left is whole" ok "pragma integrity_check"
+expect "and says that it is not finished" recording "select value from meta where key = 'state'"
+status=0
+"$bin/sftrace" merge -o late.db "$trace.host.spool" 2>err || status=$?
+[ "$status" = 4 ] || fail "merge of half a recording: exit status 4, got $status"
+trace=late.db expect "what was spooled can be loaded" 200 \
+	"select count(*) from calls where fn_name = 'SHFL_FN_WRITE' and complete"
+status=0
+"$bin/sftrace" record -o "$trace" -- true 2>err || status=$?
+[ "$status" = 1 ] || fail "an unfinished trace was replaced, status $status"
+says "exists"
+rm "$trace"
+status=0
+"$bin/sftrace" record -o "$trace" -- true 2>err || status=$?
+[ "$status" = 1 ] || fail "a spool that was left was replaced, status $status"
+says "is left of a recording that was interrupted"
+"$bin/sftrace" record -f -o "$trace" -- true 2>err || fail "-f does not replace"
+rm "${share:?}"/*
+
+echo "== two processes at once, and nobody else"
+# shellcheck disable=SC2046
+$(drive) pause 300 write 50 512 pause 1000 >/dev/null &
+other=$!
+# shellcheck disable=SC2046
+record 0 -- sh -c "$(drive) write 100 4096 & $(drive) write 100 4096 & wait"
+expect "processes" "2|100|100" "
+	select count(*), min(n), max(n) from (select pid, count(*) as n from calls
+	where fn_name = 'SHFL_FN_WRITE' group by pid)"
+check_nesting
+for file in "$share"/drive-*.bin; do
+	[ "$(stat -c %s "$file")" = 409600 ] || continue
+	pid=${file##*/drive-}
+	check_contents "pid = ${pid%.bin}" "$file"
+done
+wait "$other"
+rm "${share:?}"/*
+
+echo "== one process, by its number; stopped by SIGINT"
+# shellcheck disable=SC2046
+$(drive) pause 2000 write 50 512 pause 2000 >/dev/null &
+first=$!
+# shellcheck disable=SC2046
+$(drive) pause 2000 write 60 512 pause 2000 >/dev/null &
+second=$!
+rm -f "$trace"*
+"$bin/sftrace" record -o "$trace" -p "$first" 2>err &
+recorder=$!
+sleep 3.3
+kill -INT "$recorder"
+status=0
+wait "$recorder" || status=$?
+[ "$status" = 0 ] || fail "stopped by SIGINT: exit status 0, got $status"
+expect "calls of that process only" "$first|50" \
+	"select pid, count(*) from calls where fn_name = 'SHFL_FN_WRITE' group by pid"
+wait "$first" "$second"
+no_spools
+
+echo "== everybody, stopped by SIGTERM"
+rm -f "$trace"*
+"$bin/sftrace" record -o "$trace" 2>err &
+recorder=$!
+wait_for 20 grep -q "recording" err
+# shellcheck disable=SC2046
+$(drive) write 10 4096 >/dev/null
+kill -TERM "$recorder"
+wait "$recorder" || fail "stopped by SIGTERM: exit status 0, got $?"
+expect "calls" 10 "select count(*) from calls where fn_name = 'SHFL_FN_WRITE'"
+
+echo "== exit statuses and refusals"
+record 7 -- sh -c 'exit 7'
+record 1 -- /no/such/command
+says "cannot run /no/such/command: No such file or directory"
+[ ! -e "$trace" ] || fail "a trace of nothing was left"
+no_spools
+record 2 --snaplen many -- true
+says "'many' is no snap length"
+record 2 --frobnicate
+says "unknown option --frobnicate"
+record 2 -p 1 -- true
+record 1 --service /no/such.so -- true
+says "cannot read the service /no/such.so: No such file or directory"
+record 1 --service /etc/passwd -- true
+says "not an ELF file"
+strip -o stripped.so "$service"
+record 1 --service stripped.so -- true
+says "cannot attach to svcCall in stripped.so: no such symbol (stripped?; see sftrace doctor)"
+"$bin/sftrace" doctor --service stripped.so >out && fail "doctor is content with a stripped service"
+grep -q "strip removes" out || fail "doctor does not say what strip does"
+"$bin/sftrace" doctor >out || fail "doctor is not content"
+grep -Eq "svcCall +0x[0-9a-f]+ +0f 1f 44 00 .. +5-byte nop +205 ns" out || {
+	cat out
+	fail "doctor does not tell svcCall's first instruction"
+}
+record 1 -o "$scratch/none/t.db" -- true
+status=0
+chmod 711 "$scratch"
+setpriv --reuid 65534 --regid 65534 --clear-groups "$bin/sftrace" record -o "$scratch/none.db" -- true \
+	2>err || status=$?
+[ "$status" = 1 ] || fail "recording without permission: exit status 1, got $status"
+says "no permission for BPF: run as root"
+[ ! -e "$scratch/none.db" ] || fail "a trace of nothing was left"
+
+echo "== a full disk"
+mkdir full
+mount -t tmpfs -o size=2m none full 2>/dev/null && {
+	status=0
+	# shellcheck disable=SC2046
+	"$bin/sftrace" record -o full/t.db -- $(drive) write 1000 4096 >out 2>err || status=$?
+	umount full
+	[ "$status" != 0 ] || fail "a full disk went unnoticed"
+	says "cannot write full/t.db.host.spool: No space left on device"
+}
+pass
