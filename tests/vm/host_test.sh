@@ -183,8 +183,8 @@ start closes
 ends 143
 qemu nonsense <<END
 fd=\${*: -1} fd=\${fd##*=}
-printf 'this is no message' >&"\$fd"
 echo \$\$ >"$scratch/pid"
+printf 'this is no message' >&"\$fd"
 exec sleep 1000
 END
 start nonsense
