@@ -361,6 +361,11 @@ static int summary(struct recording *recording)
 		return complain(why);
 	incomplete = trace_is_incomplete(trace, &why);
 	trace_close(trace);
+	if (!state->calls && !state->unfinished)
+		fprintf(stderr,
+			"sftrace: no calls: nothing that was recorded used %s (--service names "
+			"another)\n",
+			recording->options.service);
 	fprintf(stderr, "sftrace: %s: %llu calls and control events, %llu unfinished\n",
 		recording->options.output, (unsigned long long)state->calls,
 		(unsigned long long)state->unfinished);

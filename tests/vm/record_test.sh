@@ -290,6 +290,7 @@ expect "calls" 10 "select count(*) from calls where fn_name = 'SHFL_FN_WRITE'"
 
 echo "== exit statuses and refusals"
 record 7 -- sh -c 'exit 7'
+says "no calls: nothing that was recorded used $(realpath "$service")"
 record 1 -- /no/such/command
 says "cannot run /no/such/command: No such file or directory"
 [ ! -e "$trace" ] || fail "a trace of nothing was left"
