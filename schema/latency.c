@@ -60,6 +60,8 @@ int64_t latency_percentile(const struct latency *latency, double percent)
 
 	if (!latency->n)
 		return 0;
+	if (rank > (double)(latency->n - 1))
+		return latency->max_ns;
 	for (unsigned octave = 0; octave < LATENCY_OCTAVES; octave++) {
 		for (unsigned i = 0; latency->octaves[octave] && i < LATENCY_BUCKETS; i++) {
 			uint64_t first = (octave ? LATENCY_BUCKETS : 0) + i;
