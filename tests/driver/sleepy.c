@@ -11,7 +11,11 @@
 #include "hgcm_svc.h"
 #include "vbox_status.h"
 
-#define HOP __attribute__((noinline, noclone, used))
+#ifdef __clang__
+#define HOP __attribute__((noinline, used))
+#else
+#define HOP __attribute__((noipa, used))
+#endif
 
 static VBOXHGCMSVCHELPERS *helpers;
 static volatile int sink;
