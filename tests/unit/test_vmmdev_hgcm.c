@@ -786,7 +786,7 @@ Test(vmmdev_hgcm, heap_of_given_up_calls)
 /* Lists that do not fit the heap because of their number of pages. */
 Test(vmmdev_hgcm, no_bounce_lists_are_charged)
 {
-	uint32_t n_pages = 32767, n_parms = 32, list = 44 + n_parms * 16;
+	uint32_t n_pages = 32768, n_parms = 32, list = 44 + n_parms * 16;
 	uint64_t *pages = malloc(n_pages * sizeof(*pages));
 
 	for (uint32_t i = 0; i < n_pages; i++)
@@ -798,6 +798,9 @@ Test(vmmdev_hgcm, no_bounce_lists_are_charged)
 	cr_assert_eq(submit(), VERR_NO_MEMORY, "32 bounce buffers of 128 MiB");
 	put64(REQUEST + list + 8 + 8 * (n_pages - 1), DATA);
 	cr_assert_eq(submit(), VINF_SUCCESS, "as pages they take no buffers");
+	/* Their arrays of pages count: here is room for the buffer, but not for one of these. */
+	parm_pages(0, VMMDevHGCMParmType_PageList, (63 << 20) + (512 << 10), list);
+	cr_assert_eq(submit(), VERR_NO_MEMORY);
 	free(pages);
 }
 

@@ -175,8 +175,8 @@ ends 137
 # A QEMU that closes the device is asked to end; one that talks nonsense is killed.
 qemu closes <<END
 fd=\${*: -1} fd=\${fd##*=}
-exec {fd}>&-
 echo \$\$ >"$scratch/pid"
+exec {fd}>&-
 exec sleep 1000
 END
 start closes

@@ -437,17 +437,18 @@ int main(int argc, char **argv)
 {
 	struct host host = {.peer_fd = -1, .signal_fd = -1, .served_fd = -1};
 	char *message;
+	int error = options_parse(&host.options, argc, argv, &message);
 	int status = EXIT_USAGE;
 
-	if (options_parse(&host.options, argc, argv, &message)) {
-		say_message(message, -EINVAL);
+	if (!error && !host.options.help)
+		error = qemu_args_check(host.options.qemu, &message);
+	if (!error)
+		error = join_names(&host);
+	if (error) {
+		say_message(message, error);
 	} else if (host.options.help) {
 		fputs(options_help(), stdout);
 		status = EXIT_SUCCESS;
-	} else if (qemu_args_check(host.options.qemu, &message)) {
-		say_message(message, -EINVAL);
-	} else if (join_names(&host)) {
-		say("out of memory");
 	} else {
 		status = run(&host);
 	}

@@ -70,7 +70,7 @@ void pci_config_write(struct pci_config *config, uint32_t address, uint32_t valu
 	}
 }
 
-uint32_t pci_config_base(const struct pci_config *config, int bar)
+uint32_t pci_config_base(const struct pci_config *config, unsigned int bar)
 {
-	return get(config->bytes + PCI_BAR0 + 4 * bar, 4) & ~PCI_BAR_IS_PORTS;
+	return get(&config->bytes[PCI_BAR0 + 4 * bar], 4) & ~PCI_BAR_IS_PORTS;
 }

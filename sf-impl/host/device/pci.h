@@ -26,6 +26,6 @@ void pci_config_write(struct pci_config *config, uint32_t address, uint32_t valu
 		      unsigned int bytes);
 
 /* Where the guest put a base register: 0 is ports, 1 memory. */
-uint32_t pci_config_base(const struct pci_config *config, int bar);
+uint32_t pci_config_base(const struct pci_config *config, unsigned int bar);
 
 #endif

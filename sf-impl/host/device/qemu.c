@@ -476,8 +476,7 @@ static const struct message_type *message_type_find(int32_t command)
 }
 
 /* Returns as receive() does. */
-static int message_receive(struct qemu_transport *qemu, struct message *message,
-			   const struct message_type **ret_type)
+static int message_receive(struct qemu_transport *qemu, struct message *message)
 {
 	int result = receive(qemu, message, &message->header, sizeof(message->header));
 	const struct message_type *type;
@@ -500,28 +499,27 @@ static int message_receive(struct qemu_transport *qemu, struct message *message,
 	if (message->n_fds < type->min_fds || message->n_fds > type->max_fds)
 		return fail(qemu, -EPROTO, "QEMU sent a %s message with %d descriptors", type->name,
 			    message->n_fds);
-	*ret_type = type;
 	return 1;
+}
+
+static int message_handle(struct qemu_transport *qemu, struct vmmdev *dev, struct message *message)
+{
+	const struct message_type *type = &message_types[message->header.command];
+	uint64_t value = 0;
+	int error = type->handle(qemu, dev, message, &value);
+
+	return !error && type->has_reply ? reply(qemu, value) : error;
 }
 
 /* Returns as receive() does. */
 static int serve_message(struct qemu_transport *qemu, struct vmmdev *dev)
 {
 	struct message message = {.n_fds = 0};
-	const struct message_type *type = NULL;
-	uint64_t value = 0;
-	int result, error;
+	int result = message_receive(qemu, &message);
+	int error = result > 0 ? message_handle(qemu, dev, &message) : 0;
 
-	result = message_receive(qemu, &message, &type);
-	if (result > 0) {
-		error = type->handle(qemu, dev, &message, &value);
-		if (!error && type->has_reply)
-			error = reply(qemu, value);
-		if (error)
-			result = error;
-	}
 	message_close_fds(&message);
-	return result;
+	return error ? error : result;
 }
 
 /* The guest ended an interrupt: a level that is still high interrupts again. */
