@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The page cache: filled by large reads, written through page by page (strict),
+ * or in large calls when pages have become dirty (write-back, mappings).
+ */
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+#include <linux/writeback.h>
+#include "sf.h"
+
+/* The file's own handle if it can read, else any that can. The caller puts it. */
+static struct sf_handle *reading_handle(struct inode *inode, struct file *file)
+{
+	struct sf_handle *handle = file ? file->private_data : NULL;
+
+	if (!handle || !(handle->access & SHFL_CF_ACCESS_READ))
+		return sf_handle_find(inode, SHFL_CF_ACCESS_READ);
+	refcount_inc(&handle->references);
+	return handle;
+}
+
+/* Fills a locked page. */
+static int fill_page(struct file *file, struct page *page)
+{
+	struct inode *inode = page->mapping->host;
+	struct sf_handle *handle = reading_handle(inode, file);
+	u32 count = PAGE_SIZE;
+	void *data;
+	int ret;
+
+	if (!handle)
+		return -EBADF;
+	data = kmap_local_page(page);
+	ret = sf_reg_read_aux(__func__, handle->share, handle, data, &count, page_offset(page));
+	if (!ret) {
+		memset(data + count, 0, PAGE_SIZE - count);
+		flush_dcache_page(page);
+		SetPageUptodate(page);
+	}
+	kunmap_local(data);
+	sf_handle_put(handle);
+	return ret;
+}
+
+static int sf_read_folio(struct file *file, struct folio *folio)
+{
+	int ret = fill_page(file, &folio->page);
+
+	folio_unlock(folio);
+	return ret;
+}
+
+/* The pages up to @count bytes are filled; behind that is the file's end. */
+static void finish_read(const struct shfl_pages *pages, u32 count, bool filled)
+{
+	struct page *page;
+	u32 i, here;
+
+	for (i = 0; i < pages->count; i++) {
+		page = pages->pages[i];
+		here = clamp_t(s64, (s64)count - (s64)i * PAGE_SIZE, 0, PAGE_SIZE);
+		if (filled) {
+			if (here < PAGE_SIZE)
+				zero_user_segment(page, here, PAGE_SIZE);
+			SetPageUptodate(page);
+		}
+		unlock_page(page);
+		put_page(page);
+	}
+}
+
+static void read_batch(struct sf_handle *handle, struct shfl_pages *pages, loff_t position)
+{
+	u32 count = pages->count * PAGE_SIZE;
+	int rc = vboxCallReadPages(&sf_client, &handle->share->map, handle->host, position, &count,
+				   pages);
+
+	/* what could not be read now is read page by page, where errors are reported */
+	finish_read(pages, count, VBOX_SUCCESS(rc));
+}
+
+static void sf_readahead(struct readahead_control *control)
+{
+	struct sf_handle *handle = reading_handle(control->mapping->host, control->file);
+	u32 max = min_t(u32, readahead_count(control), SF_PAGES_MAX);
+	struct shfl_pages pages = {};
+
+	if (!handle)
+		return;
+	pages.pages = kvmalloc_array(max, sizeof(struct page *), GFP_KERNEL);
+	while (pages.pages) {
+		pages.count = __readahead_batch(control, pages.pages, max);
+		if (!pages.count)
+			break;
+		read_batch(handle, &pages, page_offset(pages.pages[0]));
+	}
+	kvfree(pages.pages);
+	sf_handle_put(handle);
+}
+
+static bool gathers(const struct inode *inode)
+{
+	return sf_share(inode->i_sb)->options.cache == SF_CACHE_WRITEBACK;
+}
+
+/* A page behind the end is known to be empty. One that is kept dirty has to be whole. */
+static int prepare_page(struct file *file, struct page *page, unsigned int length)
+{
+	struct inode *inode = page->mapping->host;
+
+	if (PageUptodate(page) || length == PAGE_SIZE)
+		return 0;
+	if (page_offset(page) >= i_size_read(inode)) {
+		zero_user(page, 0, PAGE_SIZE);
+		SetPageUptodate(page);
+		return 0;
+	}
+	return gathers(inode) ? fill_page(file, page) : 0;
+}
+
+static noinline int sf_write_begin(struct file *file, struct address_space *mapping, loff_t pos,
+				   unsigned int len, struct page **ret_page, void **fsdata)
+{
+	struct page *page = grab_cache_page_write_begin(mapping, pos >> PAGE_SHIFT);
+	int ret;
+
+	if (!page)
+		return -ENOMEM;
+	ret = prepare_page(file, page, len);
+	if (ret) {
+		unlock_page(page);
+		put_page(page);
+		return ret;
+	}
+	*ret_page = page;
+	return 0;
+}
+
+/* Sends what was copied into the page. The bytes that the host took, or an error. */
+static int write_through(struct file *file, struct page *page, loff_t pos, u32 count)
+{
+	struct sf_handle *handle = file->private_data;
+	void *data = kmap_local_page(page);
+	int ret = sf_reg_write_aux(__func__, handle->share, handle, data + offset_in_page(pos),
+				   &count, pos);
+
+	kunmap_local(data);
+	if (ret)
+		return ret;
+	return count ? count : -EIO;
+}
+
+static int keep_dirty(struct page *page, unsigned int length, unsigned int copied)
+{
+	if (!PageUptodate(page)) {
+		if (copied < length)
+			return 0;
+		SetPageUptodate(page);
+	}
+	set_page_dirty(page);
+	return copied;
+}
+
+static int pass_on(struct file *file, struct page *page, loff_t pos, unsigned int copied)
+{
+	int ret = write_through(file, page, pos, copied);
+
+	if (ret == PAGE_SIZE)
+		SetPageUptodate(page);
+	else if (ret < (int)copied)
+		ClearPageUptodate(page); /* it holds what the host does not */
+	return ret;
+}
+
+static noinline int sf_write_end(struct file *file, struct address_space *mapping, loff_t pos,
+				 unsigned int len, unsigned int copied, struct page *page,
+				 void *fsdata)
+{
+	struct inode *inode = mapping->host;
+	int ret = 0;
+
+	if (copied)
+		ret = gathers(inode) ? keep_dirty(page, len, copied) :
+				       pass_on(file, page, pos, copied);
+	if (ret > 0)
+		sf_inode_extend(inode, pos + ret);
+	unlock_page(page);
+	put_page(page);
+	return ret;
+}
+
+/* Adjacent dirty pages, on their way to the host. */
+struct batch {
+	struct inode *inode;
+	struct shfl_pages pages;
+	loff_t position; /* of the first */
+};
+
+static struct shfl_pages part_of(const struct batch *batch, u32 from, u32 max)
+{
+	return (struct shfl_pages){ .pages = batch->pages.pages + from,
+				    .count = min(batch->pages.count - from, max) };
+}
+
+/* Sends some pages, up to the file's end. The pages sent, or an error. */
+static int send_part(const struct batch *batch, struct sf_handle *handle, u32 from, u32 max)
+{
+	struct shfl_pages pages = part_of(batch, from, max);
+	loff_t position = batch->position + (loff_t)from * PAGE_SIZE;
+	loff_t left = i_size_read(batch->inode) - position;
+	u32 bytes, count;
+	u64 end;
+	int rc;
+
+	if (left <= 0)
+		return pages.count; /* cut off meanwhile */
+	bytes = min_t(loff_t, left, pages.count * PAGE_SIZE);
+	pages.count = DIV_ROUND_UP(bytes, PAGE_SIZE);
+	count = bytes;
+	rc = vboxCallWritePages(&sf_client, &handle->share->map, handle->host, position, &count,
+				&pages, &end);
+	WRITE_ONCE(handle->unflushed, true);
+	if (rc == VERR_NO_MEMORY && max > 1)
+		return send_part(batch, handle, from, max / 4 ? max / 4 : 1);
+	if (VBOX_FAILURE(rc))
+		return vbgl_errno(rc);
+	return count == bytes ? pages.count : -EIO;
+}
+
+static int send_batch(const struct batch *batch)
+{
+	struct sf_handle *handle = sf_handle_find(batch->inode, SHFL_CF_ACCESS_WRITE);
+	u32 sent = 0;
+	int ret = 0;
+
+	if (!handle)
+		return -EBADF;
+	while (sent < batch->pages.count) {
+		ret = send_part(batch, handle, sent, SF_PAGES_MAX);
+		if (ret < 0)
+			break;
+		sent += ret;
+	}
+	sf_handle_put(handle);
+	return min(ret, 0);
+}
+
+static void finish_batch(struct batch *batch)
+{
+	int ret;
+	u32 i;
+
+	if (!batch->pages.count)
+		return;
+	ret = send_batch(batch);
+	sf_inode_changed(batch->inode);
+	if (ret)
+		mapping_set_error(batch->inode->i_mapping, ret);
+	for (i = 0; i < batch->pages.count; i++) {
+		end_page_writeback(batch->pages.pages[i]);
+		put_page(batch->pages.pages[i]);
+	}
+	batch->pages.count = 0;
+}
+
+/* For write_cache_pages: the page is locked, and clean from here on. */
+static int add_page(struct page *page, struct writeback_control *control, void *data)
+{
+	struct batch *batch = data;
+	u32 count = batch->pages.count;
+	loff_t left;
+
+	if (count && (count == SF_PAGES_MAX ||
+		      page_offset(page) != batch->position + (loff_t)count * PAGE_SIZE))
+		finish_batch(batch);
+	left = i_size_read(batch->inode) - page_offset(page);
+	if (left <= 0) {
+		unlock_page(page);
+		return 0;
+	}
+	/* a mapping may have left something behind the end */
+	if (left < PAGE_SIZE)
+		zero_user_segment(page, left, PAGE_SIZE);
+	if (!batch->pages.count)
+		batch->position = page_offset(page);
+	get_page(page);
+	set_page_writeback(page);
+	unlock_page(page);
+	batch->pages.pages[batch->pages.count++] = page;
+	return 0;
+}
+
+static int sf_writepages(struct address_space *mapping, struct writeback_control *control)
+{
+	struct batch batch = { .inode = mapping->host };
+	int ret;
+
+	batch.pages.pages = kvmalloc_array(SF_PAGES_MAX, sizeof(struct page *), GFP_NOFS);
+	if (!batch.pages.pages)
+		return -ENOMEM;
+	ret = write_cache_pages(mapping, control, add_page, &batch);
+	finish_batch(&batch);
+	kvfree(batch.pages.pages);
+	return ret;
+}
+
+const struct address_space_operations sf_address_operations = {
+	.read_folio = sf_read_folio,
+	.readahead = sf_readahead,
+	.write_begin = sf_write_begin,
+	.write_end = sf_write_end,
+	.writepages = sf_writepages,
+	.dirty_folio = filemap_dirty_folio,
+	.migrate_folio = filemap_migrate_folio,
+	.direct_IO = noop_direct_IO,
+};
