@@ -5,6 +5,7 @@
  */
 #include <dlfcn.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,20 @@ static void *allocate(size_t size)
 	return memory;
 }
 
+/* Memory that stays until the end: some calls use it long after they were made. */
+static void *keep(size_t size)
+{
+	static struct kept {
+		struct kept *previous;
+		max_align_t memory[];
+	} * last;
+	struct kept *kept = allocate(sizeof(*kept) + size);
+
+	kept->previous = last;
+	last = kept;
+	return kept->memory;
+}
+
 static VBOXHGCMSVCPARM parm32(uint32_t value)
 {
 	return (VBOXHGCMSVCPARM){.type = VBOX_HGCM_SVC_PARM_32BIT, .u.uint32 = value};
@@ -64,11 +79,11 @@ static VBOXHGCMSVCPARM parm_pointer(void *memory, uint32_t size)
 	};
 }
 
-/* An SHFLSTRING parameter; a few leak, the process is short. */
+/* An SHFLSTRING parameter. */
 static VBOXHGCMSVCPARM parm_string(const char *text)
 {
 	size_t length = strlen(text);
-	SHFLSTRING *string = allocate(SHFLSTRING_HEADER_SIZE + length + 1);
+	SHFLSTRING *string = keep(SHFLSTRING_HEADER_SIZE + length + 1);
 
 	string->u16Length = length;
 	string->u16Size = length + 1;
@@ -171,7 +186,7 @@ static void run_pages(struct drive *drive, char **arguments)
 	uint32_t n = (first + size + PAGE_BYTES - 1) / PAGE_BYTES;
 	unsigned char *memory = mmap(NULL, n * PAGE_BYTES, PROT_READ | PROT_WRITE,
 				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	void **pages = allocate(n * sizeof(*pages));
+	void **pages = keep(n * sizeof(*pages));
 	VBOXHGCMSVCPARM data = {
 		.type = VBOX_HGCM_SVC_PARM_PAGES,
 		.u.Pages = {.cb = size, .cPages = n, .papvPages = pages},

@@ -159,7 +159,7 @@ Test(spool, more_than_its_buffer_goes_through)
 	cr_expect_eq(counts.bytes, 100 * (sizeof(struct capture_data) + CAPTURE_CHUNK_MAX));
 	cr_expect_eq(spool_close(spool), 0);
 	read_back();
-	for (int i = 1; i <= 100; i++) {
+	for (uint64_t i = 1; i <= 100; i++) {
 		record = next(record);
 		cr_assert_eq(record->id, i);
 	}
