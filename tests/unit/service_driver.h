@@ -218,6 +218,21 @@ DRIVER_UNUSED static int count_descriptors(void)
 	return n;
 }
 
+/* Loads the service, without shares, and makes the test's directory. */
+DRIVER_UNUSED static void driver_load(void)
+{
+	umask(022);
+	strcpy(driver_dir, "/tmp/test_service_XXXXXX");
+	cr_assert_not_null(mkdtemp(driver_dir));
+	driver_descriptors = count_descriptors();
+	table = (VBOXHGCMSVCFNTABLE){
+		.cbSize = sizeof(table),
+		.u32Version = VBOX_HGCM_SVC_VERSION,
+		.pHelpers = &driver_helpers,
+	};
+	cr_assert_eq(driver_entry()(&table), VINF_SUCCESS);
+}
+
 DRIVER_UNUSED static void driver_start(void)
 {
 	static const struct {
@@ -230,16 +245,7 @@ DRIVER_UNUSED static void driver_start(void)
 		{"plain", "", SHFL_ADD_MAPPING_F_WRITABLE},
 	};
 
-	umask(022);
-	strcpy(driver_dir, "/tmp/test_service_XXXXXX");
-	cr_assert_not_null(mkdtemp(driver_dir));
-	driver_descriptors = count_descriptors();
-	table = (VBOXHGCMSVCFNTABLE){
-		.cbSize = sizeof(table),
-		.u32Version = VBOX_HGCM_SVC_VERSION,
-		.pHelpers = &driver_helpers,
-	};
-	cr_assert_eq(driver_entry()(&table), VINF_SUCCESS);
+	driver_load();
 	for (unsigned i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
 		mkdir(host_path(shares[i].name), 0755);
 		cr_assert_eq(add_share(shares[i].name, host_path(shares[i].name), shares[i].flags,
