@@ -333,6 +333,8 @@ static void report_failure(struct agent *agent, char *message)
 		agent_line_put_meta(agent->line, LINK_META_ERROR, message);
 	if (agent_line_finish(agent->line, FINISH_TIMEOUT_MS, &another))
 		complain(another);
+	if (agent->options.kind == AGENT_LINE_FILE)
+		unlink(agent->options.path);
 	complain(message);
 }
 

@@ -1,0 +1,215 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The agent in a guest, without a recorder on the host's side: what it records, what it says when it
+# cannot, and that the guest's work goes on whatever happens to its line.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+sftrace=$bin/sftrace
+work=$scratch/work
+mkdir "$work"
+
+# refused STATUS TEXT ARGUMENT...: the agent ends with STATUS and says TEXT.
+refused() {
+	local wanted=$1 text=$2 status=0
+	shift 2
+	"$sftrace" agent "$@" >"$scratch/out" 2>&1 || status=$?
+	[ "$status" = "$wanted" ] || fail "agent $*: status $wanted expected, got $status"
+	grep -qF -- "$text" "$scratch/out" || fail "agent $*: '$text' expected, got: $(cat "$scratch/out")"
+	echo "ok: agent $*: $text"
+}
+
+# The command line.
+refused 2 'one of --port'
+refused 2 'one of --port' --stdio --socket x
+refused 2 'not a size' -o x --buffer 12Q
+refused 2 'not a size' -o x --buffer 0
+refused 2 'unrecognized option' --nonsense
+refused 1 '/dev/nosuchport' --port /dev/nosuchport -- true
+refused 1 "$scratch/nobody" --socket "$scratch/nobody" -- true
+touch "$scratch/exists"
+refused 1 'File exists' -o "$scratch/exists" -- true
+refused 1 "no hop profile 'nonsense'" -o "$scratch/x" --profile nonsense -- true
+[ ! -e "$scratch/x" ] || fail "a spool file without a recording"
+"$sftrace" agent --help | grep -q -- --payload || fail "no help"
+
+# Everything that needs a guest, in one guest. Its tests print "ok: ..." or "FAIL: ...".
+cat >"$bin/agent_test.guest" <<'GUEST'
+sftrace=$1
+spools=$PWD
+cd /tmp
+
+check() {
+	if "$@"; then echo "ok: $name"; else echo "FAIL: $name"; fi
+}
+
+# A recorder that accepts, and later confirms the end: replies of 16 bytes.
+accept() { printf 'SFREPLY\n\1\0\0\0\1\0\0\0'; }
+confirm() { printf 'SFREPLY\n\1\0\0\0\2\0\0\0'; }
+
+name='recorded alone, with payload'
+status=0
+(cd "$spools" && "$sftrace" agent --payload -o /tmp/payload.spool -- sh -c '
+	dd if=/dev/urandom of=data bs=4k count=100 2>/dev/null
+	cat data >/dev/null; mkdir d; mv data d/moved; ls d >/dev/null; exit 7') || status=$?
+check [ $status = 7 ]
+
+name='ended by a signal'
+status=0
+"$sftrace" agent -o /tmp/signal.spool -- sh -c 'kill -KILL $$' || status=$?
+check [ $status = 137 ]
+
+name='no such command'
+status=0
+"$sftrace" agent -o /tmp/command.spool -- /nonexistent/command 2>err || status=$?
+check [ $status = 127 ]
+check grep -q '/nonexistent/command' err
+
+name='stopped by a signal when there is no command'
+"$sftrace" agent -o /tmp/stopped.spool &
+while [ "$(stat -c %s /tmp/stopped.spool 2>/dev/null || echo 0)" -lt 100 ]; do sleep 0.1; done
+kill -TERM $!
+status=0
+wait $! || status=$?
+check [ $status = 0 ]
+
+name='an interrupt reaches the command, its end is recorded'
+"$sftrace" agent -o /tmp/interrupt.spool -- sh -c 'trap "exit 9" TERM; while :; do sleep 0.1; done' &
+while [ "$(stat -c %s /tmp/interrupt.spool 2>/dev/null || echo 0)" -lt 100 ]; do sleep 0.1; done
+kill -TERM $!
+status=0
+wait $! || status=$?
+check [ $status = 9 ]
+
+name='calls in flight'
+echo full >/sys/kernel/debug/sched/preempt
+(cd "$spools" && "$sftrace" agent -o /tmp/flight.spool -- sh -c '
+	exec 2>/dev/null
+	dd if=/dev/zero of=flight bs=4k count=100000 &
+	for i in $(seq 40); do kill -USR1 $PPID; sleep 0.02; done
+	kill -KILL $!; wait; rm flight')
+echo voluntary >/sys/kernel/debug/sched/preempt
+check [ "$(LC_ALL=C grep -aoP '\x01\x00\x02\x00..\x00\x00' flight.spool | wc -l)" -gt 3 ]
+
+name='a small buffer loses records, and says so'
+(cd "$spools" && "$sftrace" agent --payload --buffer 64K -o /tmp/small.spool -- sh -c '
+	dd if=/dev/zero of=small bs=4k count=2000 2>/dev/null; rm small')
+
+name='the recorder goes away, the command does not'
+status=0
+{ accept; sleep 3; } | { "$sftrace" agent --stdio -- sh -c 'sleep 4; exit 6' 2>err; echo $? >status; } |
+	head -c 64 >/dev/null
+check [ "$(cat status)" = 6 ]
+check grep -q 'recorder' err
+
+name='a recorder that refuses'
+status=0
+printf 'SFREPLY\n\1\0\0\0\4\0\0\0' |
+	"$sftrace" agent --stdio -- touch ran >/dev/null 2>err || status=$?
+check [ $status = 1 ]
+check grep -q 'another version' err
+check [ ! -e ran ]
+
+name='not root'
+status=0
+chmod 777 /tmp
+setpriv --reuid 65534 --regid 65534 --clear-groups \
+	"$sftrace" agent -o /tmp/user.spool -- touch ran 2>err || status=$?
+check [ $status = 1 ]
+check grep -q 'run as root' err
+check [ ! -e ran ]
+
+cp ./*.spool "$spools"
+GUEST
+
+# The modules go away only where nothing is mounted.
+cat >"$bin/agent_test.bare" <<'GUEST'
+sftrace=$1
+busybox rmmod vboxsf
+busybox rmmod vboxguest
+status=0
+{ printf 'SFREPLY\n\1\0\0\0\1\0\0\0'; sleep 8; printf 'SFREPLY\n\1\0\0\0\2\0\0\0'; } |
+	"$sftrace" agent --stdio -- touch ran 2>err >stream || status=$?
+cat err
+[ "$status" = 1 ] && grep -q 'modprobe vboxsf' err && grep -aq agent.error stream &&
+	grep -aq 'modprobe vboxsf' stream && [ ! -e ran ]
+GUEST
+trap 'rm -rf "$scratch" "$bin/agent_test.guest" "$bin/agent_test.bare"' EXIT
+
+"$bin/sf-lab" --share "work=$work" -- bash "$bin/agent_test.guest" "$sftrace" >"$scratch/out" 2>&1 || {
+	cat "$scratch/out"
+	fail "the tests in the guest did not run to their end"
+}
+cat "$scratch/out"
+! grep -q '^FAIL' "$scratch/out" || fail "see above"
+[ "$(grep -c '^ok' "$scratch/out")" = 15 ] || fail "15 checks expected"
+
+"$bin/sf-lab" -- bash "$bin/agent_test.bare" "$sftrace" ||
+	fail "without the modules: neither user nor recorder are told what to do"
+echo "ok: without the modules"
+
+# merge NAME STATUS: loads a spool of the guest's into $trace.
+merge() {
+	local status=0
+	trace=$scratch/$1.db
+	"$sftrace" merge -o "$trace" "$work/$1.spool" >"$scratch/out" 2>&1 || status=$?
+	[ "$status" = "$2" ] || fail "merge $1.spool: status $2 expected, got $status: $(cat "$scratch/out")"
+}
+
+merge payload 0
+expect "all calls are the guest's and complete" 0 \
+	"select count(*) from calls where side <> 'guest' or complete <> 1"
+expect "writes" '100|409600' \
+	"select count(*), sum(count_out) from calls where fn_name = 'SHFL_FN_WRITE' and path = '/data'"
+expect "reads" '100|409600' \
+	"select count(*), sum(count_out) from calls where fn_name = 'SHFL_FN_READ' and path = '/data'"
+expect "a rename's two paths" '/data|/d/moved' "
+	select group_concat(cast(substr(data, 5, length(data) - 5) as text), '|')
+	from (select idx, data from calls join params using (call_id)
+	      join payloads on payload_id = payload_in
+	      where fn_name = 'SHFL_FN_RENAME' order by idx)"
+for name in WRITE:in READ:out; do
+	sqlite3 "$trace" "
+		select hex(data) from calls join params using (call_id)
+		join payloads on payload_id = payload_${name#*:}
+		where fn_name = 'SHFL_FN_${name%:*}' and name = 'data' order by offset" |
+		tr -d '\n' | basenc --base16 -d | cmp - "$work/d/moved" ||
+		fail "payload of ${name%:*} differs from the file"
+done
+for hop in vboxsf_write_end vboxsf_write vboxsf_call vbg_hgcm_call vbg_hgcm_do_call vbg_req_perform; do
+	expect "writes that crossed $hop" 100 "
+		select count(*) from spans join calls using (call_id)
+		where fn_name = 'SHFL_FN_WRITE' and hop = '$hop' and exit_ns is not null and n = 1"
+done
+expect "spans of a write, nested" '0|1|2|3|4|5' "
+	select group_concat(depth, '|') from (select depth from spans
+	where call_id = (select min(call_id) from calls where fn_name = 'SHFL_FN_WRITE') order by depth)"
+expect "inner hops lie within outer ones" 0 "
+	select count(*) from spans i join spans o using (call_id) join calls using (call_id)
+	where fn_name = 'SHFL_FN_WRITE' and i.depth = o.depth + 1
+	and (i.enter_ns < o.enter_ns or i.exit_ns > o.exit_ns)"
+expect "an op of two calls" '2' \
+	"select calls from ops where name = 'vboxsf_dir_mkdir'"
+expect "calls of ops are counted" 0 "
+	select count(*) from ops o where calls <> (select count(*) from calls c where c.op_id = o.op_id)"
+expect "an op without a call" 1 "select count(*) > 0 from ops where calls = 0"
+expect "no loss" 0 "select count(*) from losses where n > 0"
+
+for name in signal command stopped interrupt; do
+	merge $name 0
+done
+
+# Snapshots of calls that ended later have been replaced.
+merge flight 0
+expect "calls that are listed twice" 0 \
+	"select count(*) from (select guest_start_ns, tid from calls where fn_name = 'SHFL_FN_WRITE'
+	 group by 1, 2 having count(*) > 1)"
+expect "unfinished" 0 "select count(*) from unfinished"
+
+merge small 4
+expect "the loss is counted" 1 "select sum(n) > 0 from losses where reason like '%ring%'"
+expect "what was recorded is in order" 0 "
+	select count(*) from spans where hop = 'vboxsf_write_end' and depth <> 0"
+pass
