@@ -37,6 +37,7 @@ Test(qemu_args, one_cpu)
 	ACCEPTED(RAM, "--smp", "1");
 	ACCEPTED(RAM, "-smp=1");
 	ACCEPTED(RAM, "-smp", "0x1");
+	ACCEPTED(RAM, "-machine", "pc,smp.cpus=1,accel=tcg");
 }
 
 Test(qemu_args, several_cpus)
@@ -55,6 +56,8 @@ Test(qemu_args, several_cpus)
 	REFUSED("-smp 1x", RAM, "-smp", "1x");
 	REFUSED("-smp -1", RAM, "-smp", "-1");
 	REFUSED("-smp cpus=", RAM, "-smp", "cpus=");
+	REFUSED("-machine pc,smp.cpus=2", RAM, "-machine", "pc,smp.cpus=2");
+	REFUSED("-machine smp.cores=2", RAM, "-M", "smp.cores=2");
 	REFUSED("-smp 18446744073709551617", RAM, "-smp", "18446744073709551617");
 }
 

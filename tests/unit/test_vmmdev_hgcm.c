@@ -783,6 +783,31 @@ Test(vmmdev_hgcm, heap_of_given_up_calls)
 	cr_assert_eq(send_large(1, 40 << 20), VINF_SUCCESS);
 }
 
+/* Fills the heap to the last few bytes: not even a request can be taken then. */
+Test(vmmdev_hgcm, heap_is_used_up)
+{
+	uint32_t size = 64 << 20;
+	int32_t rc;
+
+	do {
+		call_begin(ECHO_FN_PARK, 1, 76);
+		parm_pages(0, VMMDevHGCMParmType_PageList, size, 60);
+		page_list(60, 2, 0, 1, DATA);
+		rc = submit();
+		size -= 64;
+	} while (rc == VERR_NO_MEMORY && size > 63 << 20);
+	cr_assert_eq(rc, VINF_SUCCESS);
+	call_begin(ECHO_FN_RELEASE, 0, 44);
+	cr_assert_eq(submit(), VERR_NO_MEMORY);
+	cr_assert_eq(hgcm_send_connect(SHFL_SERVICE_NAME), VERR_NO_MEMORY);
+	/* A client of another class may disconnect the one that holds it all. */
+	hgcm_begin(VMMDevReq_HGCMDisconnect, 36);
+	put32(REQUEST + 20, VMMDEV_REQUESTOR_USR_DRV);
+	put32(REQUEST + 32, client);
+	cr_assert_eq(submit(), VINF_SUCCESS);
+	cr_assert_eq(hgcm_send_connect(SHFL_SERVICE_NAME), VINF_SUCCESS);
+}
+
 /* Lists that do not fit the heap because of their number of pages. */
 Test(vmmdev_hgcm, no_bounce_lists_are_charged)
 {

@@ -70,36 +70,46 @@ static bool property_is(const char *list, const char *key, const char *wanted)
 	return value && n == strlen(wanted) && strncmp(value, wanted, n) == 0;
 }
 
-/* Is every number in -smp's value 1? Whichever of them it is: sockets multiply cores. */
-static bool is_one_cpu(const char *value)
+/*
+ * Is every number in a list 1? Whichever of them it is: sockets multiply cores.
+ * Looks at those items only that begin with "prefix".
+ */
+static bool is_one_cpu(const char *list, const char *prefix)
 {
-	while (*value) {
-		size_t n = strcspn(value, ",");
-		const char *equals = memchr(value, '=', n);
-		const char *number = equals ? equals + 1 : value;
+	while (*list) {
+		size_t n = strcspn(list, ",");
+		const char *equals = memchr(list, '=', n);
+		const char *number = equals ? equals + 1 : list;
 		char *end;
 
-		if (strtoul(number, &end, 0) != 1 || end != value + n)
+		if (strncmp(list, prefix, strlen(prefix)) == 0 &&
+		    (strtoul(number, &end, 0) != 1 || end != list + n))
 			return false;
-		value += n + (value[n] == ',');
+		list += n + (list[n] == ',');
 	}
 	return true;
 }
 
 static int check_cpus(char *const argv[], char **ret_message)
 {
+	static const struct {
+		const char *option, *alias, *prefix;
+	} places[] = {{"smp", NULL, ""}, {"machine", "M", "smp."}};
 	const char *value;
-	int at = 0;
 
-	while ((value = option_next(argv, &at, "smp", NULL))) {
-		if (is_one_cpu(value))
-			continue;
-		if (asprintf(ret_message,
-			     "QEMU is told -smp %s: use -smp 1. QEMU drops accesses to the device "
-			     "that two virtual CPUs make at once",
-			     value) < 0)
-			*ret_message = NULL;
-		return -EINVAL;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		int at = 0;
+
+		while ((value = option_next(argv, &at, places[i].option, places[i].alias))) {
+			if (is_one_cpu(value, places[i].prefix))
+				continue;
+			if (asprintf(ret_message,
+				     "QEMU is told -%s %s: use -smp 1. QEMU drops accesses to the "
+				     "device that two virtual CPUs make at once",
+				     places[i].option, value) < 0)
+				*ret_message = NULL;
+			return -EINVAL;
+		}
 	}
 	return 0;
 }
