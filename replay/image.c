@@ -112,12 +112,25 @@ static struct image_volume *inherit_share(struct image *image, const char *name)
 	return image->names->volume;
 }
 
+static struct image_name *image_find_share(const struct image *image, const char *name)
+{
+	struct image_name *item = image->names;
+
+	while (item && strcasecmp(item->text, name) != 0)
+		item = item->next;
+	return item;
+}
+
+bool image_has_share(const struct image *image, const char *name)
+{
+	return image_find_share(image, name) != NULL;
+}
+
 struct image_volume *image_volume_of_name(struct image *image, const char *name)
 {
-	for (struct image_name *item = image->names; item; item = item->next)
-		if (strcasecmp(item->text, name) == 0)
-			return item->volume;
-	return inherit_share(image, name);
+	struct image_name *item = image_find_share(image, name);
+
+	return item ? item->volume : inherit_share(image, name);
 }
 
 static int image_read(struct image *image, int64_t to)

@@ -664,6 +664,19 @@ static void note_disconnect(struct image *image, const struct trace_call *call)
 	free(map_take(&image->clients, call->client));
 }
 
+/*
+ * A share that could not be added may have been there already; but if nobody
+ * has used it so far, then nothing but the refusal says so.
+ */
+static void note_share(struct image *image, const struct trace_call *call, const char *name,
+		       const char *path)
+{
+	if (VBOX_FAILURE(call->status) && image_has_share(image, name))
+		return;
+	if (image_add_share(image, name, path) < 0)
+		image->error = -ENOSPC;
+}
+
 static void note_host_call(struct image *image, const struct trace_call *call)
 {
 	struct replay_client utf16 = {0};
@@ -671,12 +684,10 @@ static void note_host_call(struct image *image, const struct trace_call *call)
 	char *first = fact_string(&fact, 0);
 	char *second = call->fn == SHFL_FN_ADD_MAPPING ? fact_string(&fact, 1) : NULL;
 
-	if (VBOX_SUCCESS(call->status) && first) {
-		if (call->fn == SHFL_FN_REMOVE_MAPPING)
-			image_remove_share(image, first);
-		if (second && image_add_share(image, second, first) < 0)
-			image->error = -ENOSPC;
-	}
+	if (first && second)
+		note_share(image, call, second, first);
+	if (first && call->fn == SHFL_FN_REMOVE_MAPPING && VBOX_SUCCESS(call->status))
+		image_remove_share(image, first);
 	free(first);
 	free(second);
 }

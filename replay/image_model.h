@@ -55,6 +55,7 @@ struct image_volume *image_volume_of_root(const struct image *image, uint64_t ro
 /* A share was added; it is a view of the host directory "key". */
 int image_add_share(struct image *image, const char *name, const char *key);
 void image_remove_share(struct image *image, const char *name);
+bool image_has_share(const struct image *image, const char *name);
 
 /* The volume of a share; one that the trace never saw added becomes inherited. */
 struct image_volume *image_volume_of_name(struct image *image, const char *name);

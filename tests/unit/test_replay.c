@@ -376,6 +376,15 @@ Test(replay, a_changed_status_of_any_call)
 	tape_assert_same(&tape);
 }
 
+/* Not taken for a share that was there before. */
+Test(replay, a_share_that_was_refused_in_the_trace_only)
+{
+	tape_mount(&tape);
+	tape_finish(&tape);
+	tape_sql(&tape, "UPDATE call SET status = %d WHERE call_id = 1", VERR_ALREADY_EXISTS);
+	tape_assert_diverges(&tape, 1);
+}
+
 Test(replay, success_in_place_of_failure_is_told)
 {
 	int64_t call_id;
