@@ -128,7 +128,8 @@ static int add_protocol(struct trace *trace)
 	return rc;
 }
 
-static int open_writable(const char *file, struct trace **ret, char **ret_message)
+/* NAME: how messages call the file. */
+static int open_writable(const char *file, const char *name, struct trace **ret, char **ret_message)
 {
 	struct trace *trace = calloc(1, sizeof(*trace));
 	int rc;
@@ -145,8 +146,11 @@ static int open_writable(const char *file, struct trace **ret, char **ret_messag
 	trace->writer->first_ns = INT64_MAX;
 	rc = sqlite3_open_v2(file, &trace->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
 	if (rc != SQLITE_OK) {
-		rc = trace_sql_failed(trace, rc);
-		trace_message(ret_message, rc, "cannot create %s: %s", file, trace->error);
+		int system_errno = sqlite3_system_errno(trace->db);
+
+		rc = system_errno ? -system_errno : trace_sql_failed(trace, rc);
+		trace_message(ret_message, rc, "cannot create %s: %s", name,
+			      system_errno ? strerror(system_errno) : trace->error);
 		trace_close(trace);
 		return rc;
 	}
@@ -174,16 +178,16 @@ static int fill_new(struct trace *trace)
 	return rc ? rc : trace_exec(trace, "COMMIT");
 }
 
-static int create_as(const char *temporary, char **ret_message)
+static int create_as(const char *temporary, const char *name, char **ret_message)
 {
 	struct trace *trace = NULL;
-	int rc = open_writable(temporary, &trace, ret_message);
+	int rc = open_writable(temporary, name, &trace, ret_message);
 
 	if (rc)
 		return rc;
 	rc = fill_new(trace);
 	if (rc)
-		trace_message(ret_message, rc, "cannot create %s: %s", temporary, trace->error);
+		trace_message(ret_message, rc, "cannot create %s: %s", name, trace->error);
 	trace_close(trace);
 	return rc;
 }
@@ -226,7 +230,7 @@ static int check_replaceable(const char *file, char **ret_message)
 static int begin_writing(const char *file, struct trace **ret, char **ret_message)
 {
 	struct trace *trace = NULL;
-	int rc = open_writable(file, &trace, ret_message);
+	int rc = open_writable(file, file, &trace, ret_message);
 
 	if (!rc)
 		rc = trace_exec(trace, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768;"
@@ -251,7 +255,7 @@ int trace_create(const char *file, struct trace **ret, char **ret_message)
 				     file);
 	unlink(temporary);
 	remove_companions(temporary);
-	rc = create_as(temporary, ret_message);
+	rc = create_as(temporary, file, ret_message);
 	if (rc) {
 		unlink(temporary);
 		return rc;
