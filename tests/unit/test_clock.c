@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "leak_check.h"
 
 #define MAX_PAIRS 20000
 
@@ -71,6 +72,8 @@ static void expect_found(size_t n, int64_t step_ns, int64_t offset, int64_t drif
 	if (step_ns > 10000000) /* long enough to tell */
 		cr_assert_leq(llabs(clock.drift_ppb - drift_ppb), 1000, "%ld", clock.drift_ppb);
 }
+
+TestSuite(clock, .fini = leak_check);
 
 Test(clock, no_offset)
 {

@@ -6,6 +6,7 @@
 
 #include "load.h"
 #include "spool_maker.h"
+#include "leak_check.h"
 #include "trace_fixture.h"
 
 /* Hops, as in hops.def. */
@@ -39,6 +40,7 @@ static void begin(void)
 static void end(void)
 {
 	fixture_end(&f);
+	leak_check();
 }
 
 TestSuite(load, .init = begin, .fini = end);

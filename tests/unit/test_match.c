@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "match.h"
+#include "leak_check.h"
 
 #define MAX_CALLS 50000
 
@@ -52,6 +53,8 @@ static void expect_run(size_t h, size_t g, size_t n)
 		cr_assert_eq(guest_of[h + i], g + i, "host %zu: guest %u, not %zu", h + i,
 			     guest_of[h + i], g + i);
 }
+
+TestSuite(match, .fini = leak_check);
 
 Test(match, nothing)
 {

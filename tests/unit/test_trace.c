@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is written into a trace comes out again, with what is derived from it. */
+#include "leak_check.h"
 #include "trace_fixture.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@ static void begin(void)
 static void end(void)
 {
 	fixture_end(&f);
+	leak_check();
 }
 
 TestSuite(trace, .init = begin, .fini = end);

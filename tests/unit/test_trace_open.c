@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Files that are no trace, and traces that somebody spoilt: clear words, no crash. */
+#include "leak_check.h"
 #include "trace_fixture.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@ static void begin(void)
 static void end(void)
 {
 	fixture_end(&f);
+	leak_check();
 }
 
 TestSuite(trace_open, .init = begin, .fini = end);
