@@ -422,7 +422,7 @@ const struct spool_place *spool_chunks(const struct spool_side *side, uint64_t i
 	for (end = low; end < chunks->n && chunks->places[end].id == id; end++)
 		;
 	*ret_n = end - low;
-	return chunks->places + low;
+	return *ret_n ? chunks->places + low : NULL;
 }
 
 void spool_side_free(struct spool_side *side)
