@@ -569,3 +569,20 @@ int syscall_exit(struct bpf_raw_tracepoint_args *ctx)
 			bpf_ktime_get_ns(), ctx->args[1]);
 	return 0;
 }
+
+/* A thread that dies within a call takes its state with it: the call goes out as it is. */
+SEC("raw_tp/sched_process_exit")
+int thread_exit(void *ctx)
+{
+	struct call_state *state = state_get(false);
+
+	(void)ctx;
+	if (!state || !state->open)
+		return 0;
+	if (state->in_call && !(state->list.rec.call.h.flags & CAPTURE_F_ENDED))
+		state->list.rec.call.h.flags |= CAPTURE_F_SNAPSHOT;
+	if (state->in_call)
+		call_send(state);
+	state_close(state);
+	return 0;
+}

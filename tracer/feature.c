@@ -134,7 +134,8 @@ const struct feature features[] = {
 	 feature_uprobe_multi},
 	{"sleepable uprobes", "parameters that are paged out (Linux 6.0); else unreadable", false,
 	 feature_sleepable_uprobe},
-	{"raw tracepoints", "system calls as hops; else --no-syscalls", false, raw_tracepoint},
+	{"raw tracepoints", "system calls as hops, threads that die (Linux 4.17)", true,
+	 raw_tracepoint},
 	{"process numbers", "recording one command or -p (not in a PID namespace)", false,
 	 feature_pid_numbers},
 };

@@ -174,7 +174,7 @@ int probe_open(const struct probe_options *options, const struct probe_plan *pla
 	probe->plan = plan;
 	probe->multi = !options->one_link_each && !feature_uprobe_multi();
 	probe->link_fds = calloc(8, sizeof(int));
-	probe->links = calloc(2 * plan->n + 2, sizeof(*probe->links));
+	probe->links = calloc(2 * plan->n + 3, sizeof(*probe->links));
 	probe->skeleton = host_bpf__open();
 	if (!probe->link_fds || !probe->links || !probe->skeleton) {
 		err = fail(ret_message, -ENOMEM, "out of memory");
@@ -278,12 +278,17 @@ static int attach_group(struct probe *probe, const struct probe_group *group)
 	return err;
 }
 
-static int attach_syscalls(struct probe *probe)
+/* Tracepoints: the kernel calls these programs for every process. */
+static int attach_tracepoints(struct probe *probe)
 {
-	struct bpf_program *programs[] = {probe->skeleton->progs.syscall_exit,
-					  probe->skeleton->progs.syscall_enter};
+	struct bpf_program *programs[] = {
+		probe->skeleton->progs.thread_exit,
+		probe->skeleton->progs.syscall_exit,
+		probe->skeleton->progs.syscall_enter,
+	};
+	size_t n = probe->options.syscalls ? 3 : 1;
 
-	for (size_t i = 0; probe->options.syscalls && i < 2; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct bpf_link *link = bpf_program__attach(programs[i]);
 
 		if (!link)
@@ -295,13 +300,12 @@ static int attach_syscalls(struct probe *probe)
 
 int probe_attach(struct probe *probe, char **ret_message)
 {
-	int err = attach_syscalls(probe);
+	int err = attach_tracepoints(probe);
 
 	if (err) {
 		probe_detach(probe);
-		return fail(ret_message, err,
-			    "cannot attach to the system-call tracepoints: %s (try --no-syscalls)",
-			    strerror(-err));
+		return fail(ret_message, err, "cannot attach to the kernel's tracepoints: %s%s",
+			    strerror(-err), probe->options.syscalls ? " (try --no-syscalls)" : "");
 	}
 	for (size_t i = 0; !err && i < sizeof(groups) / sizeof(groups[0]); i++)
 		err = attach_group(probe, &groups[i]);

@@ -29,7 +29,9 @@ struct recorder {
 	atomic_bool snapshot;
 	_Atomic uint64_t calls, bytes, lost, dropped;
 	atomic_int spool_error;
-	uint64_t unfinished; /* snapshots of the latest round */
+	uint64_t in_flight; /* calls of the latest round of snapshots */
+	uint64_t rounds; /* snapshots of all rounds */
+	uint64_t snapshots; /* these, and calls whose thread died */
 };
 
 static uint64_t now_ns(void)
@@ -44,7 +46,7 @@ static void take_record(void *user, const struct capture_header *record)
 {
 	struct recorder *recorder = user;
 
-	recorder->unfinished += !!(record->flags & CAPTURE_F_SNAPSHOT);
+	recorder->snapshots += !!(record->flags & CAPTURE_F_SNAPSHOT);
 	spool_write(recorder->spool, record);
 }
 
@@ -61,8 +63,10 @@ static void publish(struct recorder *recorder)
 
 static void snapshot_write(struct recorder *recorder)
 {
-	recorder->unfinished = 0;
-	rings_snapshot(recorder->rings);
+	int n = rings_snapshot(recorder->rings);
+
+	recorder->in_flight = n > 0 ? n : 0;
+	recorder->rounds += recorder->in_flight;
 	rings_losses(recorder->rings);
 	recorder->lost = rings_lost(recorder->rings);
 }
@@ -171,7 +175,7 @@ void recorder_get_state(const struct recorder *recorder, struct recorder_state *
 	ret->lost = recorder->lost;
 	ret->dropped = recorder->dropped;
 	ret->spool_error = recorder->spool_error;
-	ret->unfinished = recorder->unfinished;
+	ret->unfinished = recorder->in_flight + recorder->snapshots - recorder->rounds;
 }
 
 /* What is still in the rings and in flight, and when it stopped. */

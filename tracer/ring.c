@@ -236,17 +236,18 @@ static int snapshot_parked(struct rings *rings)
 
 int rings_snapshot(struct rings *rings)
 {
-	int err;
+	int err, n;
 
 	rings->pending.n = 0;
 	err = snapshot_threads(rings);
 	if (!err)
 		err = snapshot_parked(rings);
 	rings_consume(rings); /* payload that belongs to them, and calls that ended */
-	for (size_t i = 0; i < rings->pending.n; i++)
+	n = rings->pending.n;
+	for (int i = 0; i < n; i++)
 		rings->sink(rings->user, &snapshot_at(&rings->pending, i)->h);
 	rings->pending.n = 0;
-	return err;
+	return err ? err : n;
 }
 
 static uint16_t loss_hop(const struct rings *rings, uint32_t slot)

@@ -32,7 +32,8 @@ int rings_consume(struct rings *rings);
 
 /*
  * Passes on what is in flight, as records with CAPTURE_F_SNAPSHOT. A call that
- * ends meanwhile is left out: nothing of it comes after its own record.
+ * ends meanwhile is left out: nothing of it comes after its own record. Returns
+ * how many they are, or negative errno.
  */
 int rings_snapshot(struct rings *rings);
 

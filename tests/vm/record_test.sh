@@ -202,6 +202,19 @@ rm -f usr1.db
 "$bin/sftrace" merge -o usr1.db usr1.spool 2>err || true
 trace=usr1.db expect "it was written on SIGUSR1 already" 1 "select count(*) from unfinished"
 
+echo "== the service's process dies in a call"
+record 0 --service "$sleepy" -- sh -c "timeout -s KILL 0.3 '$drive' --service '$sleepy' call 9 call 1 || true"
+says "1 unfinished"
+expect "the call that it died in, and where" "1|SHFL_FN_QUERY_MAPPINGS|svcCall" \
+	"select count(*), fn_name, hop from unfinished"
+expect "what ended before" 1 "select count(*) from calls where fn = 9 and complete"
+
+echo "== progress on a terminal"
+rm -f "$trace"*
+script -qec "'$bin/sftrace' record -o '$trace' -- $(drive) pause 1200 write 9 512" out >/dev/null
+grep -q "calls, .* MiB, 0 lost" out || fail "no progress on a terminal"
+rm "${share:?}"/*
+
 echo "== the ring is too small"
 # shellcheck disable=SC2046
 record 4 --buffer 4096 -- $(drive) write 300 4096
