@@ -25,7 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEFAULT_RING_BYTES (8u << 20) /* of one CPU */
+#define DEFAULT_RINGS_BYTES (32u << 20) /* of all CPUs, */
+#define DEFAULT_RING_MIN (256u << 10) /* but no less of one, */
+#define DEFAULT_RING_MAX (8u << 20) /* and no more */
 #define RING_BYTES_MAX (1u << 30)
 #define LINE_ROOM_RINGS 2 /* so many times all rings fit in what waits to be sent */
 #define TICK_MS 50 /* the rings are looked at */
@@ -86,7 +88,7 @@ static void print_help(void)
 	      "  --profile NAME     hops: mainline (Linux's own vboxsf), the default\n"
 	      "  --payload          contents of files and listings too: without a recorder on\n"
 	      "                     the host's side nobody else has them\n"
-	      "  --buffer SIZE      of each processor (8M)\n"
+	      "  --buffer SIZE      for each processor (at most 8M)\n"
 	      "  -h, --help         this\n"
 	      "\n"
 	      "SIGUSR1 sends the calls that are in flight.\n",
@@ -171,11 +173,25 @@ static void take_record(void *user, const struct capture_header *record)
 	agent_line_put(agent->line, record);
 }
 
-static size_t all_rings_bytes(const struct agent *agent)
+static size_t count_cpus(void)
 {
 	int n_cpus = libbpf_num_possible_cpus();
 
-	return agent->options.probe.ring_bytes * (n_cpus > 0 ? (size_t)n_cpus : 1);
+	return n_cpus > 0 ? (size_t)n_cpus : 1;
+}
+
+static size_t default_ring_bytes(void)
+{
+	size_t bytes = DEFAULT_RINGS_BYTES / count_cpus();
+
+	if (bytes < DEFAULT_RING_MIN)
+		return DEFAULT_RING_MIN;
+	return bytes < DEFAULT_RING_MAX ? bytes : DEFAULT_RING_MAX;
+}
+
+static size_t all_rings_bytes(const struct agent *agent)
+{
+	return agent->options.probe.ring_bytes * count_cpus();
 }
 
 /* The recorder is gone: the guest's work goes on, but is not recorded any more. */
@@ -377,7 +393,7 @@ static int exit_status(const struct agent *agent, int finished)
 int verb_agent(int argc, char **argv)
 {
 	struct agent agent = {
-		.options.probe = {.profile = "mainline", .ring_bytes = DEFAULT_RING_BYTES},
+		.options.probe = {.profile = "mainline", .ring_bytes = default_ring_bytes()},
 		.signals = -1,
 	};
 	int status = parse_options(&agent.options, argc, argv);

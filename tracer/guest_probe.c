@@ -9,6 +9,7 @@
 #include "hop.h"
 #include "kallsyms.h"
 #include "port_write.h"
+#include "return_probe.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -53,6 +54,7 @@ struct guest_probe {
 	const struct hop **hops; /* of the profile */
 	struct kallsyms_wanted *symbols; /* of each hop */
 	size_t n_hops;
+	struct return_probes *returns; /* NULL: perf's own have to do */
 	struct bpf_link **links; /* exit and entry of each hop that was found */
 	size_t n_links;
 	char attached[LIST_SIZE];
@@ -138,13 +140,18 @@ struct probe_place {
 	size_t offset;
 };
 
-static int attach_place(struct guest_probe *probe, uint16_t hop, const char *symbol,
+static int attach_place(struct guest_probe *probe, const struct hop *hop, const char *symbol,
 			const struct probe_place *place)
 {
-	DECLARE_LIBBPF_OPTS(bpf_kprobe_opts, options, .bpf_cookie = hop, .offset = place->offset,
-			    .retprobe = place->retprobe);
-	struct bpf_link *link = bpf_program__attach_kprobe_opts(place->program, symbol, &options);
+	DECLARE_LIBBPF_OPTS(bpf_kprobe_opts, options, .bpf_cookie = hop->id,
+			    .offset = place->offset, .retprobe = place->retprobe);
+	struct bpf_link *link = NULL;
 
+	if (place->retprobe && probe->returns)
+		return_probes_attach(probe->returns, place->program, hop->name, symbol, hop->id,
+				     &link);
+	if (!link)
+		link = bpf_program__attach_kprobe_opts(place->program, symbol, &options);
 	if (!link)
 		return -errno;
 	probe->links[probe->n_links++] = link;
@@ -152,7 +159,7 @@ static int attach_place(struct guest_probe *probe, uint16_t hop, const char *sym
 }
 
 /* Both or none. The exit first: an entry whose exit nobody sees is worse than the reverse. */
-static int attach_pair(struct guest_probe *probe, uint16_t hop, const char *symbol,
+static int attach_pair(struct guest_probe *probe, const struct hop *hop, const char *symbol,
 		       const struct probe_place *enter, const struct probe_place *exit)
 {
 	int ret = attach_place(probe, hop, symbol, exit);
@@ -165,7 +172,7 @@ static int attach_pair(struct guest_probe *probe, uint16_t hop, const char *symb
 	return ret;
 }
 
-static int attach_function(struct guest_probe *probe, uint16_t hop, const char *symbol)
+static int attach_function(struct guest_probe *probe, const struct hop *hop, const char *symbol)
 {
 	struct probe_place enter = {.program = probe->skel->progs.hop_enter};
 	struct probe_place exit = {.program = probe->skel->progs.hop_exit, .retprobe = true};
@@ -192,7 +199,8 @@ static int find_port_write(struct guest_probe *probe, const struct kallsyms_want
 }
 
 /* A hop that became part of another function: at the port write in that one. */
-static int attach_inlined(struct guest_probe *probe, uint16_t hop, const struct kallsyms_wanted *in)
+static int attach_inlined(struct guest_probe *probe, const struct hop *hop,
+			  const struct kallsyms_wanted *in)
 {
 	struct probe_place enter = {.program = probe->skel->progs.inlined_enter};
 	struct probe_place exit = {.program = probe->skel->progs.inlined_exit};
@@ -218,10 +226,9 @@ static int attach_hop(struct guest_probe *probe, const struct hop *hop, const ch
 {
 	const struct kallsyms_wanted *in = find_symbol(probe, probe->profile->port_write_in);
 
-	if (!strcmp(hop->name, probe->profile->port_write) && in &&
-	    !attach_inlined(probe, hop->id, in))
+	if (!strcmp(hop->name, probe->profile->port_write) && in && !attach_inlined(probe, hop, in))
 		return 0;
-	return *symbol ? attach_function(probe, hop->id, symbol) : -ENOENT;
+	return *symbol ? attach_function(probe, hop, symbol) : -ENOENT;
 }
 
 static int no_calls(const struct guest_profile *profile, const char *symbol, int error,
@@ -305,6 +312,8 @@ static int attach(struct guest_probe *probe, char **ret_message)
 	int hurry = rcu_hurry();
 	int ret = find_hops(probe, ret_message);
 
+	if (return_probes_open(NULL, &probe->returns))
+		probe->returns = NULL;
 	if (!ret)
 		ret = attach_hops(probe, ret_message);
 	rcu_restore(hurry);
@@ -372,6 +381,8 @@ void guest_probe_detach(struct guest_probe *probe)
 		for (size_t i = parity; i < probe->n_links; i += 2)
 			bpf_link__destroy(probe->links[i]);
 	probe->n_links = 0;
+	return_probes_close(probe->returns);
+	probe->returns = NULL;
 	rcu_restore(hurry);
 }
 

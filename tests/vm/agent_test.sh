@@ -45,6 +45,8 @@ check() {
 	if "$@"; then echo "ok: $name"; else echo "FAIL: $name"; fi
 }
 
+probes_left() { grep -c sftrace_ /sys/kernel/tracing/kprobe_events || true; }
+
 # A recorder that accepts, and later confirms the end: replies of 16 bytes.
 accept() { printf 'SFREPLY\n\1\0\0\0\1\0\0\0'; }
 confirm() { printf 'SFREPLY\n\1\0\0\0\2\0\0\0'; }
@@ -90,8 +92,22 @@ echo full >/sys/kernel/debug/sched/preempt
 	dd if=/dev/zero of=flight bs=4k count=100000 &
 	for i in $(seq 40); do kill -USR1 $PPID; sleep 0.02; done
 	kill -KILL $!; wait; rm flight')
-echo voluntary >/sys/kernel/debug/sched/preempt
 check [ "$(LC_ALL=C grep -aoP '\x01\x00\x02\x00..\x00\x00' flight.spool | wc -l)" -gt 3 ]
+
+name='many threads in one function'
+(cd "$spools" && "$sftrace" agent -o /tmp/threads.spool -- sh -c '
+	for i in $(seq 40); do dd if=/dev/zero of=t$i bs=4k count=50 2>/dev/null & done; wait; rm t*')
+echo voluntary >/sys/kernel/debug/sched/preempt
+check [ "$(probes_left)" = 0 ]
+
+name='what a killed agent leaves is removed by the next'
+"$sftrace" agent -o /tmp/killed.spool &
+while [ "$(stat -c %s /tmp/killed.spool 2>/dev/null || echo 0)" -lt 100 ]; do sleep 0.1; done
+kill -KILL $!
+wait $! 2>/dev/null
+check [ "$(probes_left)" -gt 10 ]
+"$sftrace" agent -o /tmp/after.spool -- true
+check [ "$(probes_left)" = 0 ]
 
 name='a small buffer loses records, and says so'
 (cd "$spools" && "$sftrace" agent --payload --buffer 64K -o /tmp/small.spool -- sh -c '
@@ -144,7 +160,7 @@ trap 'rm -rf "$scratch" "$bin/agent_test.guest" "$bin/agent_test.bare"' EXIT
 }
 cat "$scratch/out"
 ! grep -q '^FAIL' "$scratch/out" || fail "see above"
-[ "$(grep -c '^ok' "$scratch/out")" = 15 ] || fail "15 checks expected"
+[ "$(grep -c '^ok' "$scratch/out")" = 18 ] || fail "18 checks expected"
 
 "$bin/sf-lab" -- bash "$bin/agent_test.bare" "$sftrace" ||
 	fail "without the modules: neither user nor recorder are told what to do"
@@ -207,6 +223,14 @@ expect "calls that are listed twice" 0 \
 	"select count(*) from (select guest_start_ns, tid from calls where fn_name = 'SHFL_FN_WRITE'
 	 group by 1, 2 having count(*) > 1)"
 expect "unfinished" 0 "select count(*) from unfinished"
+
+# perf's own return probes would miss most of these.
+merge threads 0
+expect "writes of 40 threads, all complete" '2000|1' \
+	"select count(*), min(complete) from calls where fn_name = 'SHFL_FN_WRITE'"
+
+merge killed 4
+merge after 0
 
 merge small 4
 expect "the loss is counted" 1 "select sum(n) > 0 from losses where reason like '%ring%'"
