@@ -230,9 +230,9 @@ ssize_t sf_direct_read(struct kiocb *iocb, struct iov_iter *to)
 
 	if (!iov_iter_count(to))
 		return 0;
+	/* all of it: pages further on decide where the host's file ends */
 	if (mapping->nrpages)
-		ret = filemap_write_and_wait_range(mapping, iocb->ki_pos,
-						   iocb->ki_pos + iov_iter_count(to) - 1);
+		ret = filemap_write_and_wait(mapping);
 	if (ret)
 		return ret;
 	ret = run(&transfer, read_to_buffer, read_to_pages);
