@@ -16,7 +16,8 @@ enum echo_fn {
 	ECHO_FN_THREAD, /* as COMPLEMENT, from another thread, a moment later */
 	ECHO_FN_RELEASE, /* completes the parked call, then itself */
 	ECHO_FN_TWICE, /* completes the parked call twice; parameter 0: what the second gave */
-	ECHO_FN_REQUESTOR, /* parameter 0, 32 bits: requestor; 1, 64 bits: session id */
+	ECHO_FN_REQUESTOR, /* parameter 0, 32 bits: requestor; 1, 64 bits: session id. Has the
+			      number of LOCK, another function that may wait */
 	ECHO_FN_SHRINK, /* halves the size of pointers and pages */
 	ECHO_FN_GROW, /* doubles their size: a lie */
 	ECHO_FN_TYPES, /* 32-bit parameter 0 becomes the type of parameter 1 */

@@ -279,9 +279,11 @@ Test(hgcm, disconnect_ends_calls)
 	cr_assert_eq(results[1].status, VERR_CANCELLED);
 }
 
+/* Once the last call that the client may have is in the service. */
 static void *disconnect_soon(void *unused)
 {
-	usleep(20000);
+	while (hgcm_call_check(service, client) != VERR_HGCM_TOO_MANY_CLIENT_CALLS)
+		usleep(1000);
 	hgcm_disconnect(service, client);
 	return unused;
 }
@@ -290,6 +292,8 @@ Test(hgcm, disconnect_wakes_who_waits)
 {
 	pthread_t thread;
 
+	for (int i = 1; i < ECHO_MAX_CALLS; i++)
+		call(ECHO_FN_ABANDON, 0, NULL, HGCM_WAIT_NEVER);
 	cr_assert_eq(pthread_create(&thread, NULL, disconnect_soon, NULL), 0);
 	cr_assert_eq(call(ECHO_FN_ABANDON, 0, NULL, HGCM_WAIT_ALWAYS), VERR_CANCELLED);
 	pthread_join(thread, NULL);

@@ -190,6 +190,7 @@ Test(vmmdev_hgcm, parameter_count)
 {
 	call_begin(ECHO_FN_COMPLEMENT, 2, 44 + 31);
 	parm32(0, 1);
+	parm32(1, 1);
 	cr_assert_eq(submit(), VERR_INVALID_PARAMETER);
 	call_begin(ECHO_FN_COMPLEMENT, 33, 44 + 33 * 16);
 	for (uint32_t i = 0; i < 33; i++)
@@ -205,6 +206,10 @@ Test(vmmdev_hgcm, parameter_count)
 	call_begin_as(VMMDevReq_HGCMCall32, ECHO_FN_COMPLEMENT, 2, 44 + 23);
 	cr_assert_eq(submit(), VERR_INVALID_PARAMETER);
 	cr_assert_eq(n_calls, 1);
+	call_begin_as(VMMDevReq_HGCMCall32, ECHO_FN_COMPLEMENT, 2, 44 + 24);
+	parm32(0, 1);
+	parm32(1, 1);
+	cr_assert_eq(submit(), VINF_SUCCESS);
 }
 
 Test(vmmdev_hgcm, types_that_are_not_for_the_wire)
@@ -774,7 +779,9 @@ Test(vmmdev_hgcm, heap_of_given_up_calls)
 	parm_pages(0, VMMDevHGCMParmType_PageList, 40 << 20, 60);
 	page_list(60, 2, 0, 1, DATA);
 	cr_assert_eq(submit(), VINF_SUCCESS);
-	cr_assert_eq(send_large(1, 40 << 20), VERR_NO_MEMORY);
+	hgcm_send_connect(SHFL_SERVICE_NAME);
+	cr_assert_eq(hgcm_send_disconnect(get32(REQUEST + 164)), VINF_SUCCESS);
+	cr_assert_eq(send_large(1, 40 << 20), VERR_NO_MEMORY, "another client's end frees nothing");
 	put32(REQUEST + 20, VMMDEV_REQUESTOR_USR_USER);
 	cr_assert_eq(submit(), VINF_SUCCESS);
 	cr_assert_eq(hgcm_send_disconnect(client), VINF_SUCCESS);
@@ -800,12 +807,37 @@ Test(vmmdev_hgcm, heap_is_used_up)
 	call_begin(ECHO_FN_RELEASE, 0, 44);
 	cr_assert_eq(submit(), VERR_NO_MEMORY);
 	cr_assert_eq(hgcm_send_connect(SHFL_SERVICE_NAME), VERR_NO_MEMORY);
+	cr_assert_eq(hgcm_send_disconnect(client), VERR_NO_MEMORY);
 	/* A client of another class may disconnect the one that holds it all. */
 	hgcm_begin(VMMDevReq_HGCMDisconnect, 36);
 	put32(REQUEST + 20, VMMDEV_REQUESTOR_USR_DRV);
 	put32(REQUEST + 32, client);
 	cr_assert_eq(submit(), VINF_SUCCESS);
 	cr_assert_eq(hgcm_send_connect(SHFL_SERVICE_NAME), VINF_SUCCESS);
+}
+
+static int32_t send_with_megabyte(uint32_t fn, uint32_t value)
+{
+	call_begin(fn, 3, 92 + 16);
+	parm32(0, value);
+	parm64(1, 0);
+	parm_pages(2, VMMDevHGCMParmType_PageList, 1 << 20, 92);
+	page_list(92, 2, 0, 1, DATA);
+	return submit();
+}
+
+/* Only the buffers of calls that were given up are kept. */
+Test(vmmdev_hgcm, heap_of_calls_that_ended)
+{
+	for (int i = 0; i < 100; i++) {
+		/* A function that may wait, but this time did not. */
+		cr_assert_eq(send_with_megabyte(SHFL_FN_LOCK, 0), VINF_SUCCESS);
+		cr_assert_eq(request_result(), VINF_SUCCESS);
+		/* A service that cancels a call itself. */
+		cr_assert_eq(send_with_megabyte(ECHO_FN_STATUS, (uint32_t)VERR_CANCELLED),
+			     VINF_SUCCESS);
+		cr_assert_eq(request_result(), VERR_CANCELLED);
+	}
 }
 
 /* Lists that do not fit the heap because of their number of pages. */

@@ -117,7 +117,7 @@ Test(vmmdev_later, ends_from_another_thread)
 	parm32(0, 1);
 	acknowledge();
 	cr_assert_eq(submit(), VINF_HGCM_ASYNC_EXECUTE);
-	for (int i = 0; i < 1000 && !vmmdev_irq_level(dev); i++)
+	for (int i = 0; i < 30000 && !vmmdev_irq_level(dev); i++)
 		usleep(1000);
 	cr_assert_eq(acknowledge(), VMMDEV_EVENT_HGCM);
 	cr_assert(request_is_done());

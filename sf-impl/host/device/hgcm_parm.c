@@ -23,9 +23,9 @@ static const HGCMFunctionParameter64 *raw_parm(const struct hgcm_parms *parms,
 	return (const HGCMFunctionParameter64 *)(parms->request + parm->offset);
 }
 
-static uint32_t parm_bytes(const struct hgcm_parms *parms)
+uint32_t hgcm_parm_bytes(const uint8_t *request)
 {
-	const VMMDevRequestHeader *header = (const VMMDevRequestHeader *)parms->request;
+	const VMMDevRequestHeader *header = (const VMMDevRequestHeader *)request;
 
 	return header->requestType == VMMDevReq_HGCMCall32 ? sizeof(HGCMFunctionParameter32)
 							   : sizeof(HGCMFunctionParameter64);
@@ -33,7 +33,7 @@ static uint32_t parm_bytes(const struct hgcm_parms *parms)
 
 static uint32_t parms_end(const struct hgcm_parms *parms)
 {
-	return (uint32_t)sizeof(VMMDevHGCMCall) + parms->n * parm_bytes(parms);
+	return (uint32_t)sizeof(VMMDevHGCMCall) + parms->n * hgcm_parm_bytes(parms->request);
 }
 
 static bool to_host(const struct guest_parm *parm)
@@ -78,7 +78,7 @@ static int32_t check_value(const struct hgcm_parms *parms, struct guest_parm *pa
 static int32_t check_linear(const struct hgcm_parms *parms, struct guest_parm *parm)
 {
 	const HGCMFunctionParameter64 *raw = raw_parm(parms, parm);
-	bool is_wide = parm_bytes(parms) == sizeof(*raw);
+	bool is_wide = hgcm_parm_bytes(parms->request) == sizeof(*raw);
 	uint32_t address32;
 
 	parm->size = raw->u.Pointer.size;
@@ -379,7 +379,8 @@ int32_t hgcm_parms_check(struct hgcm_parms *parms)
 
 	for (uint32_t i = 0; i < parms->n; i++) {
 		parm = &parms->guest[i];
-		parm->offset = (uint32_t)sizeof(VMMDevHGCMCall) + i * parm_bytes(parms);
+		parm->offset =
+			(uint32_t)sizeof(VMMDevHGCMCall) + i * hgcm_parm_bytes(parms->request);
 		memcpy(&parm->type, parms->request + parm->offset, sizeof(parm->type));
 		encoding = encoding_find(parm->type);
 		status = encoding ? encoding->check(parms, parm) : VERR_INVALID_PARAMETER;

@@ -34,6 +34,9 @@ struct hgcm_parms {
 	VBOXHGCMSVCPARM service[VMMDEV_MAX_HGCM_PARMS];
 };
 
+/* The size of a parameter in a call request: the two forms differ. */
+uint32_t hgcm_parm_bytes(const uint8_t *request);
+
 /*
  * Checks the parameters in order; the first bad one decides the status. The
  * caller has filled in all before "heap_used", and zeroed the rest.

@@ -258,15 +258,12 @@ int32_t request_hgcm_disconnect(struct vmmdev *dev, struct request *request)
 {
 	uint32_t client = ((VMMDevHGCMDisconnect *)request->bytes)->u32ClientID;
 	struct command *command;
-	int32_t status;
+	int32_t status = hgcm_begin(dev, request, &command);
 
-	if (!dev->config.service)
-		return VERR_NOT_SUPPORTED;
-	if (!client)
-		return VERR_INVALID_PARAMETER;
-	status = hgcm_begin(dev, request, &command);
 	if (VBOX_FAILURE(status))
 		return status;
+	if (!client)
+		return command_refuse(command, request, VERR_INVALID_PARAMETER);
 	command_begin(command);
 
 	pthread_mutex_unlock(&dev->lock);
@@ -324,16 +321,14 @@ static int32_t call_prepare(struct command *command, enum hgcm_wait *ret_wait)
 {
 	const VMMDevHGCMCall *call = (const VMMDevHGCMCall *)command->request;
 	struct vmmdev *dev = command->dev;
-	uint32_t parm_bytes = command->type == VMMDevReq_HGCMCall32
-				      ? sizeof(HGCMFunctionParameter32)
-				      : sizeof(HGCMFunctionParameter64);
 	int32_t status;
 
 	command->client = call->u32ClientID;
 	command->fn = call->u32Function;
 	*ret_wait = call_wait(dev, command->fn);
 	if (call->cParms > VMMDEV_MAX_HGCM_PARMS ||
-	    call->cParms > (command->parms.size - sizeof(*call)) / parm_bytes)
+	    call->cParms >
+		    (command->parms.size - sizeof(*call)) / hgcm_parm_bytes(command->request))
 		return VERR_INVALID_PARAMETER;
 	command->parms.n = call->cParms;
 	/* Guest pages may go away while a call runs that the device does not wait for. */
