@@ -58,6 +58,14 @@ Test(vmmdev, config_accesses_outside_read_ones)
 	cr_assert_eq(vmmdev_config_read(dev, 0x10, 4), PORT_BASE | 1);
 }
 
+Test(vmmdev, config_write_stays_in_its_bytes)
+{
+	vmmdev_config_write(dev, 0x04, 0x0407, 1);
+	cr_assert_eq(vmmdev_config_read(dev, 0x04, 2), 0x0007);
+	vmmdev_config_write(dev, 0x05, 0x04, 1);
+	cr_assert_eq(vmmdev_config_read(dev, 0x04, 2), 0x0407);
+}
+
 /* --- registers ------------------------------------------------------------ */
 
 Test(vmmdev, memory_begins_with_its_header)
@@ -380,7 +388,7 @@ Test(vmmdev, additions_name_must_end)
 	cr_assert_eq(submit(), VINF_SUCCESS);
 }
 
-/* --- events (raised through HGCM in test_vmmdev_async.c) ---------------------- */
+/* --- events (more in test_vmmdev_events.c) ---------------------- */
 
 Test(vmmdev, nothing_to_acknowledge)
 {
