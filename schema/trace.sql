@@ -166,6 +166,9 @@ CREATE TABLE clock_fit (
 -- Summaries, written when the trace is finished.
 CREATE TABLE hop_summary (
 	hop_id INTEGER PRIMARY KEY,
+	parent INTEGER, -- hop_id of the hop that it was mostly entered from
+	position INTEGER NOT NULL, -- in the order of the tree that this makes
+	level INTEGER NOT NULL, -- in this tree
 	depth REAL NOT NULL, -- mean
 	n INTEGER NOT NULL,
 	total_ns INTEGER NOT NULL,

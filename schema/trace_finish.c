@@ -13,10 +13,10 @@ static int write_hop_summary(struct trace *trace, const struct hop_state *hop, i
 
 	if (!busy->n)
 		return 0;
-	return trace_run(trace, INSERT_HOP_SUMMARY, "idiiiiiiiii", hop_id,
-			 (double)hop->depths / (double)busy->n, (int64_t)busy->n, busy->total_ns,
-			 hop->self_ns > 0 ? hop->self_ns : 0, busy->min_ns,
-			 latency_percentile(busy, 50), latency_percentile(busy, 90),
+	return trace_run(trace, INSERT_HOP_SUMMARY, "iniidiiiiiiiii", hop_id, hop->parent,
+			 hop->position, hop->level, (double)hop->depths / (double)busy->n,
+			 (int64_t)busy->n, busy->total_ns, hop->self_ns > 0 ? hop->self_ns : 0,
+			 busy->min_ns, latency_percentile(busy, 50), latency_percentile(busy, 90),
 			 latency_percentile(busy, 99), busy->max_ns, (int64_t)hop->errors);
 }
 
@@ -36,7 +36,7 @@ static int write_function_summary(struct trace *trace, const struct function_sta
 static int write_summaries(struct trace *trace)
 {
 	struct trace_writer *writer = trace->writer;
-	int rc = 0;
+	int rc = hop_tree_make(writer->hops, writer->n_hops);
 
 	for (size_t i = 0; !rc && i < writer->n_hops; i++)
 		rc = write_hop_summary(trace, &writer->hops[i], (int64_t)i + 1);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define BATCH_BYTES (32u << 20) /* between commits */
+#define MAX_SPANS 256 /* of a call */
 #define ROW_BYTES 100 /* what a row counts as, roughly */
 
 static const char *const statements[N_TRACE_STATEMENTS] = {
@@ -44,7 +45,8 @@ static const char *const statements[N_TRACE_STATEMENTS] = {
 	[UPDATE_CLIENT_UTF8] = "UPDATE client SET utf8 = 1 WHERE client_id = ?",
 	[INSERT_LOSS] = "INSERT INTO loss VALUES (?, ?, ?, ?)",
 	[INSERT_CLOCK] = "INSERT OR REPLACE INTO clock_fit VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-	[INSERT_HOP_SUMMARY] = "INSERT INTO hop_summary VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[INSERT_HOP_SUMMARY] = "INSERT INTO hop_summary"
+			       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[INSERT_FUNCTION_SUMMARY] = "INSERT INTO function_summary"
 				    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[SELECT_PATH] = "SELECT path FROM path WHERE path_id = ?",
@@ -432,15 +434,16 @@ static int64_t wrapping_sum(int64_t a, int64_t b)
 }
 
 static int summarise_span(struct trace *trace, const struct trace_span *spans, size_t n_spans,
-			  size_t i, int64_t hop_id)
+			  size_t i, const int64_t *hop_ids)
 {
-	struct hop_state *hop = &trace->writer->hops[hop_id - 1];
+	struct hop_state *hop = &trace->writer->hops[hop_ids[i] - 1];
 
 	hop->self_ns = wrapping_sum(hop->self_ns, span_self(spans, n_spans, i));
 	if (!spans[i].exit_ns)
 		return 0;
 	hop->errors += spans[i].ret < 0;
 	hop->depths += spans[i].depth;
+	hop_count_caller(hop, spans[i].parent < 0 ? 0 : hop_ids[spans[i].parent]);
 	return latency_add(&hop->busy, span_busy(&spans[i]));
 }
 
@@ -455,14 +458,15 @@ static void note_time(struct trace_writer *writer, int64_t ns)
 static int add_spans(struct trace *trace, const struct trace_call *call,
 		     const struct trace_span *spans, size_t n_spans)
 {
+	int64_t hop_ids[MAX_SPANS];
+
 	for (size_t i = 0; i < n_spans; i++) {
-		int64_t hop_id;
-		int rc = find_hop(trace, spans[i].side, spans[i].hop, &hop_id);
+		int rc = find_hop(trace, spans[i].side, spans[i].hop, &hop_ids[i]);
 
 		if (!rc)
-			rc = insert_span(trace, call, i, &spans[i], hop_id);
+			rc = insert_span(trace, call, i, &spans[i], hop_ids[i]);
 		if (!rc && !(call->flags & TRACE_F_UNFINISHED))
-			rc = summarise_span(trace, spans, n_spans, i, hop_id);
+			rc = summarise_span(trace, spans, n_spans, i, hop_ids);
 		if (rc)
 			return rc;
 		note_time(trace->writer, spans[i].enter_ns);
@@ -515,6 +519,9 @@ static int check_call(struct trace *trace, const struct trace_call *call,
 		return trace_fail(trace, -EINVAL, "call %" PRId64 " is of no kind", call->call_id);
 	if (call->side < TRACE_SIDE_GUEST || call->side > TRACE_SIDE_BOTH)
 		return trace_fail(trace, -EINVAL, "call %" PRId64 " is of no side", call->call_id);
+	if (n_spans > MAX_SPANS)
+		return trace_fail(trace, -EINVAL, "call %" PRId64 " has too many spans",
+				  call->call_id);
 	if (!are_times(call, spans, n_spans))
 		return trace_fail(trace, -EINVAL, "call %" PRId64 " has an impossible time",
 				  call->call_id);

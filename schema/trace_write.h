@@ -30,6 +30,14 @@ struct keys {
 	size_t room;
 };
 
+#define MAX_CALLERS 16 /* of a hop that are told apart */
+
+/* How often a hop was entered from another one. */
+struct hop_caller {
+	int64_t hop_id; /* 0: from outside */
+	uint64_t n;
+};
+
 struct hop_state {
 	char *name;
 	enum trace_side side;
@@ -37,6 +45,11 @@ struct hop_state {
 	int64_t self_ns;
 	uint64_t errors;
 	uint64_t depths; /* sum */
+	struct hop_caller callers[MAX_CALLERS];
+	/* Set by hop_tree_make(). */
+	int64_t parent; /* hop_id of the most frequent caller, 0: none */
+	int64_t position; /* from 1, each hop after its parent */
+	int64_t level;
 };
 
 struct function_state {
@@ -65,5 +78,10 @@ struct trace_writer {
 	size_t pending; /* bytes written since the last commit */
 	bool finished;
 };
+
+void hop_count_caller(struct hop_state *hop, int64_t caller);
+
+/* Orders the hops as a tree, dear ones first: each is under its most frequent caller. */
+int hop_tree_make(struct hop_state *hops, size_t n_hops);
 
 #endif

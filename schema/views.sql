@@ -156,10 +156,12 @@ LEFT JOIN call AS b ON b.call_id = k.disconnected_by;
 CREATE VIEW hop_latency AS
 SELECT h.name AS hop, CASE h.side WHEN 1 THEN 'guest' ELSE 'host' END AS side,
 	s.n, s.total_ns, s.min, s.p50, s.p90, s.p99, s.max, s.errors,
-	s.self_ns, s.self_ns * 1.0 / nullif(sum(s.self_ns) OVER (), 0) AS share, s.depth
+	s.self_ns, s.self_ns * 1.0 / nullif(sum(s.self_ns) OVER (), 0) AS share, s.depth,
+	p.name AS parent, s.level, s.position
 FROM hop_summary AS s
 JOIN hop AS h ON h.hop_id = s.hop_id
-ORDER BY h.side, s.depth, h.hop_id;
+LEFT JOIN hop AS p ON p.hop_id = s.parent
+ORDER BY s.position;
 
 CREATE VIEW function_latency AS
 SELECT s.fn, coalesce(f.name, 'SHFL_FN_' || s.fn) AS fn_name,

@@ -14,6 +14,7 @@
 #include "syscall_name.h"
 #include "vmmdev.h"
 
+#define NUMBERED_HOPS 1024
 #define PAYLOAD_MAX VMMDEV_MAX_HGCM_DATA_SIZE
 
 static const struct {
@@ -62,6 +63,15 @@ uint32_t load_parm_type(uint32_t type, enum capture_side side)
 	return guest_types[type];
 }
 
+/* Numbers that no recorder has are one hop: a hostile spool could name thousands. */
+static void number_name(char name[LOAD_NAME_SIZE], const char *what, unsigned number)
+{
+	if (number < NUMBERED_HOPS)
+		snprintf(name, LOAD_NAME_SIZE, "%s_%u", what, number);
+	else
+		snprintf(name, LOAD_NAME_SIZE, "%s_unknown", what);
+}
+
 const char *load_hop_name(uint16_t hop, char name[LOAD_NAME_SIZE])
 {
 	const struct hop *known = hop_find(hop);
@@ -70,13 +80,13 @@ const char *load_hop_name(uint16_t hop, char name[LOAD_NAME_SIZE])
 	if (known)
 		return known->name;
 	if (hop < CAPTURE_HOP_SYSCALL) {
-		snprintf(name, LOAD_NAME_SIZE, "hop_%u", hop);
+		number_name(name, "hop", hop);
 		return name;
 	}
 	text = syscall_name(hop - CAPTURE_HOP_SYSCALL);
 	if (text)
 		return text;
-	snprintf(name, LOAD_NAME_SIZE, "syscall_%u", hop - CAPTURE_HOP_SYSCALL);
+	number_name(name, "syscall", hop - CAPTURE_HOP_SYSCALL);
 	return name;
 }
 

@@ -39,9 +39,9 @@ struct section {
 static const struct section sections[] = {
 	{"functions", "Functions", "no calls", "function|calls|errors|total|share|p50|p90|p99|max",
 	 "tnndpdddd", "SELECT fn_name, " FUNCTION_COLUMNS " FROM function_latency ORDER BY %s"},
-	{"hops", "Hops, from the guest down", "no spans",
+	{"hops", "Hops, each below the one that it was mostly entered from", "no spans",
 	 "side|hop|n|errors|total|self|share|p50|p90|p99|max", "ttnnddpdddd",
-	 "SELECT side, hop, n, errors, total_ns, self_ns, share, p50, p90, p99, max"
+	 "SELECT side, substr('                    ', 1, level * 2) || hop, n, errors, total_ns, self_ns, share, p50, p90, p99, max"
 	 " FROM hop_latency"},
 	{"errors", "Errors", NULL, "function|status|n|first|example", "ttnnt",
 	 "SELECT fn_name, status_name, n, first_call_id, example_path FROM errors"},
