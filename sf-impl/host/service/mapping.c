@@ -59,8 +59,10 @@ int32_t mapping_open_folder(struct mapping *mapping)
 
 static void close_folder(struct mapping *mapping)
 {
-	if (mapping->folder_fd >= 0)
+	if (mapping->folder_fd >= 0) {
+		rt_parent_forget_all();
 		close(mapping->folder_fd);
+	}
 	mapping->folder_fd = -1;
 }
 

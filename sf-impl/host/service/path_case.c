@@ -9,15 +9,15 @@
 #include "rt.h"
 #include "unicode.h"
 
-static bool exists(const struct sf_client *client, const struct sf_path *path, size_t length)
+static bool exists(const struct sf_client *client, const struct sf_path *path, size_t length,
+		   struct stat *ret_info)
 {
 	char prefix[PATH_MAX];
-	struct stat info;
 
 	memcpy(prefix, path->text, length);
 	prefix[length] = '\0';
-	return VBOX_SUCCESS(
-		RTPathQueryInfo(path->mapping->folder_fd, prefix, client_follows(client), &info));
+	return VBOX_SUCCESS(RTPathQueryInfo(path->mapping->folder_fd, prefix,
+					    client_follows(client), ret_info));
 }
 
 /* An entry of as many bytes as the component that differs from it by case alone. */
@@ -72,14 +72,18 @@ void path_correct_case(const struct sf_client *client, unsigned options, struct 
 {
 	const struct mapping *mapping = path->mapping;
 	size_t length = correctable_length(path->text, options);
+	struct stat info;
 	size_t end;
 
-	if (!mapping->host_case_sensitive || mapping->guest_case_sensitive || !length ||
-	    exists(client, path, length))
+	if (!mapping->host_case_sensitive || mapping->guest_case_sensitive || !length)
 		return;
+	if (exists(client, path, length, &path->info)) {
+		path->is_known = !path->text[length];
+		return;
+	}
 	for (size_t start = 0; start < length; start = end + 1) {
 		end = start + strcspn(path->text + start, "/");
-		if (!exists(client, path, end) && !correct_component(path, start, end))
+		if (!exists(client, path, end, &info) && !correct_component(path, start, end))
 			return;
 	}
 }

@@ -30,9 +30,10 @@ enum rt_file_action { RT_FILE_OPENED, RT_FILE_CREATED, RT_FILE_TRUNCATED };
 /*
  * flags: O_RDONLY, O_WRONLY or O_RDWR, with O_CREAT (open or create), O_CREAT |
  * O_EXCL (create), O_TRUNC, O_APPEND. mode: of a created file, less umask.
+ * *ret_info: the file's attributes, undefined on failure.
  */
 int32_t RTFileOpen(int root, const char *path, int flags, mode_t mode, int *ret_file,
-		   enum rt_file_action *ret_action);
+		   enum rt_file_action *ret_action, struct stat *ret_info);
 int32_t RTFileClose(int file);
 /* One positional transfer; *ret_done may be less than count (0 at the end of the file). */
 int32_t RTFileRead(int file, uint64_t offset, void *buffer, size_t count, size_t *ret_done);
@@ -115,6 +116,31 @@ int rt_beneath_open(int root, const char *path, int flags, mode_t mode);
  */
 #define RT_BENEATH_IS_ROOT (-0x10000)
 int rt_beneath_parent(int root, const char *path, const char **ret_name);
+
+/*
+ * Does something to path's last component, given the directory that it is in. act
+ * returns as a system call does, and must not follow name. Returns 0 or negative
+ * errno, or RT_BENEATH_IS_ROOT.
+ */
+typedef int rt_act_fn(int dir, const char *name, const void *argument);
+int rt_beneath_act(int root, const char *path, rt_act_fn *act, const void *argument);
+
+/*
+ * As rt_beneath_parent, but a directory that is kept by rt_parent.c, not to be
+ * closed, and good until the next use of the runtime. -1: none is at hand, or the
+ * path ends in a slash or a dot. Only for what does not follow *ret_name.
+ */
+int rt_parent_find(int root, const char *path, const char **ret_name);
+/* Asked when nothing is in it: was it removed, so that its path leads elsewhere now? */
+bool rt_parent_is_stale(int root, int dir);
+/*
+ * One look at whether directories have moved is good for one call: called when one
+ * begins, and when it has taken its time.
+ */
+void rt_parent_check_again(void);
+/* Before a root is closed, and at the end. */
+void rt_parent_forget_all(void);
+void rt_parent_stop(void);
 
 int32_t rt_status_from(int result); /* negative errno, or >= 0 for success */
 

@@ -70,6 +70,35 @@ int rt_beneath_parent(int root, const char *path, const char **ret_name)
 	return fd;
 }
 
+/* In a directory that is at hand; -ESTALE: there is none, or it is not the one any more. */
+static int act_at_hand(int root, const char *path, rt_act_fn *act, const void *argument)
+{
+	const char *name;
+	int dir = rt_parent_find(root, path, &name);
+	int result;
+
+	if (dir < 0)
+		return -ESTALE;
+	result = act(dir, name, argument) ? -errno : 0;
+	return result == -ENOENT && rt_parent_is_stale(root, dir) ? -ESTALE : result;
+}
+
+int rt_beneath_act(int root, const char *path, rt_act_fn *act, const void *argument)
+{
+	int result = act_at_hand(root, path, act, argument);
+	const char *name;
+	int dir;
+
+	if (result != -ESTALE)
+		return result;
+	dir = rt_beneath_parent(root, path, &name);
+	if (dir < 0)
+		return dir;
+	result = act(dir, name, argument) ? -errno : 0;
+	close(dir);
+	return result;
+}
+
 HOP int32_t RTErrConvertFromErrno(int error)
 {
 	switch (error) {

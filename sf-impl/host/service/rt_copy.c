@@ -109,7 +109,7 @@ static int32_t copy_contents(int source, int destination, off_t size)
 static int32_t copy_to_new(int source, int destination_root, const char *destination)
 {
 	enum rt_file_action action;
-	struct stat info;
+	struct stat info, made;
 	int file;
 	int32_t status = RTFileQueryInfo(source, &info);
 
@@ -117,10 +117,11 @@ static int32_t copy_to_new(int source, int destination_root, const char *destina
 		status = VERR_IS_A_DIRECTORY;
 	if (VBOX_SUCCESS(status))
 		status = RTFileOpen(destination_root, destination, O_WRONLY | O_CREAT | O_EXCL,
-				    info.st_mode & 0777, &file, &action);
+				    info.st_mode & 0777, &file, &action, &made);
 	if (VBOX_FAILURE(status))
 		return status;
 	status = copy_contents(source, file, info.st_size);
+	rt_parent_check_again();
 	RTFileClose(file);
 	if (VBOX_FAILURE(status))
 		RTFileDelete(destination_root, destination);
@@ -131,8 +132,9 @@ HOP int32_t RTFileCopy(int source_root, const char *source, int destination_root
 		       const char *destination)
 {
 	enum rt_file_action action;
+	struct stat info;
 	int file;
-	int32_t status = RTFileOpen(source_root, source, O_RDONLY, 0, &file, &action);
+	int32_t status = RTFileOpen(source_root, source, O_RDONLY, 0, &file, &action, &info);
 
 	if (VBOX_FAILURE(status))
 		return status;

@@ -144,31 +144,38 @@ HOP int32_t RTDirSetMode(struct rt_dir *dir, mode_t mode)
 	return fchmod(dirfd(dir->stream), mode) ? RTErrConvertFromErrno(errno) : VINF_SUCCESS;
 }
 
+static int make(int dir, const char *name, const void *mode)
+{
+	return mkdirat(dir, name, *(const mode_t *)mode);
+}
+
 HOP int32_t RTDirCreate(int root, const char *path, mode_t mode)
 {
-	const char *name;
-	int parent = rt_beneath_parent(root, path, &name);
-	int result;
+	int result = rt_beneath_act(root, path, make, &mode);
 
-	if (parent < 0)
-		return parent == RT_BENEATH_IS_ROOT ? VERR_ALREADY_EXISTS
-						    : RTErrConvertFromErrno(-parent);
-	result = mkdirat(parent, name, mode) ? -errno : 0;
-	close(parent);
-	return rt_status_from(result);
+	return result == RT_BENEATH_IS_ROOT ? VERR_ALREADY_EXISTS : rt_status_from(result);
+}
+
+static int remove_dir(int dir, const char *name, const void *unused)
+{
+	(void)unused;
+	return unlinkat(dir, name, AT_REMOVEDIR);
 }
 
 HOP int32_t RTDirRemove(int root, const char *path)
 {
+	int result = rt_beneath_act(root, path, remove_dir, NULL);
 	const char *name;
-	int parent = rt_beneath_parent(root, path, &name);
-	int result;
+	int parent;
 
+	if (result == RT_BENEATH_IS_ROOT)
+		return VERR_ACCESS_DENIED;
+	if (result != -ENOTDIR)
+		return rt_status_from(result);
+	/* Is it the last component that is no directory, or one before? */
+	parent = rt_beneath_parent(root, path, &name);
 	if (parent < 0)
-		return parent == RT_BENEATH_IS_ROOT ? VERR_ACCESS_DENIED
-						    : RTErrConvertFromErrno(-parent);
-	result = unlinkat(parent, name, AT_REMOVEDIR) ? -errno : 0;
+		return RTErrConvertFromErrno(-parent);
 	close(parent);
-	/* The parent is a directory, so it is the last component that is none. */
-	return result == -ENOTDIR ? VERR_NOT_A_DIRECTORY : rt_status_from(result);
+	return VERR_NOT_A_DIRECTORY;
 }

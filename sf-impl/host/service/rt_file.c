@@ -30,52 +30,67 @@ static int32_t transfer_status(ssize_t result, size_t *ret_done)
 	return status_of(result);
 }
 
+/* In a directory that is at hand; what fails here is for rt_beneath_open() to try. */
+static int open_at_hand(int root, const char *path, int flags, mode_t mode)
+{
+	const char *name;
+	int dir = rt_parent_find(root, path, &name);
+	int fd;
+
+	if (dir < 0)
+		return -ESTALE;
+	fd = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+	return fd < 0 ? -errno : fd;
+}
+
 /*
  * O_NONBLOCK: a FIFO that somebody put there must not stop the service. Opening
  * one for writing, or a socket, is ENXIO.
  */
-static int open_ordinary(int root, const char *path, int flags, mode_t mode)
+static int open_ordinary(int root, const char *path, int flags, mode_t mode, struct stat *ret_info)
 {
-	int fd = rt_beneath_open(root, path, flags | O_NONBLOCK | O_NOCTTY, mode);
-	struct stat info;
+	int fd = open_at_hand(root, path, flags | O_NONBLOCK | O_NOCTTY, mode);
 
+	if (fd < 0 && fd != -EEXIST)
+		fd = rt_beneath_open(root, path, flags | O_NONBLOCK | O_NOCTTY, mode);
 	if (fd < 0)
 		return fd == -ENXIO ? -EACCES : fd;
-	if (!fstat(fd, &info) && (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)))
+	if (!fstat(fd, ret_info) && (S_ISREG(ret_info->st_mode) || S_ISDIR(ret_info->st_mode)))
 		return fd;
 	close(fd);
 	return -EACCES;
 }
 
 /* Like O_CREAT without O_EXCL, but *ret_created tells what it did. */
-static int open_or_create(int root, const char *path, int flags, mode_t mode, bool *ret_created)
+static int open_or_create(int root, const char *path, int flags, mode_t mode, bool *ret_created,
+			  struct stat *ret_info)
 {
 	int fd;
 
 	for (int round = 0; round < MAX_CREATE_ROUNDS; round++) {
 		*ret_created = true;
-		fd = open_ordinary(root, path, flags | O_EXCL, mode);
+		fd = open_ordinary(root, path, flags | O_EXCL, mode, ret_info);
 		if (fd != -EEXIST)
 			return fd;
 		*ret_created = false;
-		fd = open_ordinary(root, path, flags & ~O_CREAT, 0);
+		fd = open_ordinary(root, path, flags & ~O_CREAT, 0, ret_info);
 		if (fd != -ENOENT)
 			return fd;
 	}
 	*ret_created = true; /* through a link to nothing: the link's target */
-	return open_ordinary(root, path, flags, mode);
+	return open_ordinary(root, path, flags, mode, ret_info);
 }
 
 HOP int32_t RTFileOpen(int root, const char *path, int flags, mode_t mode, int *ret_file,
-		       enum rt_file_action *ret_action)
+		       enum rt_file_action *ret_action, struct stat *ret_info)
 {
 	bool created = flags & O_CREAT;
 	int fd;
 
 	if ((flags & (O_CREAT | O_EXCL)) == O_CREAT)
-		fd = open_or_create(root, path, flags, mode, &created);
+		fd = open_or_create(root, path, flags, mode, &created, ret_info);
 	else
-		fd = open_ordinary(root, path, flags, mode);
+		fd = open_ordinary(root, path, flags, mode, ret_info);
 	if (fd < 0)
 		return RTErrConvertFromErrno(-fd);
 	*ret_file = fd;

@@ -9,11 +9,36 @@
 
 #include "rt.h"
 
+/* What is known without resolving the path: false if that takes more than one component. */
+static bool query_at_hand(int root, const char *path, bool follow, struct stat *ret_info,
+			  int32_t *ret_status)
+{
+	const char *name;
+	int dir = rt_parent_find(root, path, &name);
+	struct stat info;
+
+	if (dir < 0)
+		return false;
+	if (fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW)) {
+		*ret_status = VERR_FILE_NOT_FOUND;
+		return errno == ENOENT && !rt_parent_is_stale(root, dir);
+	}
+	if (follow && S_ISLNK(info.st_mode))
+		return false;
+	*ret_info = info;
+	*ret_status = VINF_SUCCESS;
+	return true;
+}
+
 HOP int32_t RTPathQueryInfo(int root, const char *path, bool follow, struct stat *ret_info)
 {
-	int fd = rt_beneath_open(root, path, O_PATH | (follow ? 0 : O_NOFOLLOW), 0);
+	int32_t status;
 	int result;
+	int fd;
 
+	if (query_at_hand(root, path, follow, ret_info, &status))
+		return status;
+	fd = rt_beneath_open(root, path, O_PATH | (follow ? 0 : O_NOFOLLOW), 0);
 	if (fd < 0)
 		return RTErrConvertFromErrno(-fd);
 	result = fstat(fd, ret_info) ? -errno : 0;
@@ -21,23 +46,18 @@ HOP int32_t RTPathQueryInfo(int root, const char *path, bool follow, struct stat
 	return rt_status_from(result);
 }
 
-/* The root has no parent here; nothing may take it away. */
-static int32_t parent_status(int parent)
+static int unlink_name(int dir, const char *name, const void *unused)
 {
-	return parent == RT_BENEATH_IS_ROOT ? VERR_ACCESS_DENIED : RTErrConvertFromErrno(-parent);
+	(void)unused;
+	return unlinkat(dir, name, 0);
 }
 
+/* The root has no parent here; nothing may take it away. */
 static int32_t unlink_beneath(int root, const char *path)
 {
-	const char *name;
-	int parent = rt_beneath_parent(root, path, &name);
-	int result;
+	int result = rt_beneath_act(root, path, unlink_name, NULL);
 
-	if (parent < 0)
-		return parent_status(parent);
-	result = unlinkat(parent, name, 0) ? -errno : 0;
-	close(parent);
-	return rt_status_from(result);
+	return result == RT_BENEATH_IS_ROOT ? VERR_ACCESS_DENIED : rt_status_from(result);
 }
 
 HOP int32_t RTFileDelete(int root, const char *path)
@@ -119,18 +139,16 @@ HOP int32_t RTFileMove(int root, const char *source, const char *destination, bo
 	return VBOX_SUCCESS(status) ? RTFileDelete(root, source) : status;
 }
 
+static int make_link(int dir, const char *name, const void *target)
+{
+	return symlinkat(target, dir, name);
+}
+
 HOP int32_t RTSymlinkCreate(int root, const char *path, const char *target)
 {
-	const char *name;
-	int parent = rt_beneath_parent(root, path, &name);
-	int result;
+	int result = rt_beneath_act(root, path, make_link, target);
 
-	if (parent < 0)
-		return parent == RT_BENEATH_IS_ROOT ? VERR_ALREADY_EXISTS
-						    : RTErrConvertFromErrno(-parent);
-	result = symlinkat(target, parent, name) ? -errno : 0;
-	close(parent);
-	return rt_status_from(result);
+	return result == RT_BENEATH_IS_ROOT ? VERR_ALREADY_EXISTS : rt_status_from(result);
 }
 
 HOP int32_t RTSymlinkRead(int root, const char *path, char *ret_target, size_t size,

@@ -5,6 +5,7 @@
  */
 #include "handle.h"
 #include "mapping.h"
+#include "rt.h"
 #include "unicode.h"
 #include "vbsf.h"
 #include "wait.h"
@@ -54,9 +55,11 @@ HOP void svcCall(void *service, VBOXHGCMCALLHANDLE handle, uint32_t client_id, v
 		.n_parms = n_parms,
 		.parms = parms,
 	};
-	int32_t status = call_run(&call);
+	int32_t status;
 
 	(void)service, (void)client_id, (void)arrival;
+	rt_parent_check_again();
+	status = call_run(&call);
 	if (status != VINF_HGCM_ASYNC_EXECUTE)
 		svcComplete(handle, status);
 }
@@ -73,6 +76,7 @@ HOP int svcUnload(void *service)
 {
 	(void)service;
 	mapping_clear();
+	rt_parent_stop();
 	unicode_stop();
 	vbsf_set_led(NULL);
 	helpers = NULL;

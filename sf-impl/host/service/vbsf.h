@@ -29,11 +29,11 @@ int32_t vbsfDisconnect(struct sf_client *client);
 /* vbsf_create.c */
 int32_t vbsfCreate(struct sf_client *client, uint32_t root, const SHFLSTRING *path,
 		   uint32_t path_size, SHFLCREATEPARMS *parms);
-int32_t vbsfLookup(struct sf_client *client, uint32_t root, const struct sf_path *path,
+int32_t vbsfLookup(struct sf_client *client, uint32_t root, struct sf_path *path,
 		   SHFLCREATEPARMS *parms);
-int32_t vbsfOpenFile(struct sf_client *client, uint32_t root, const struct sf_path *path,
+int32_t vbsfOpenFile(struct sf_client *client, uint32_t root, struct sf_path *path,
 		     SHFLCREATEPARMS *parms, mode_t mode);
-int32_t vbsfOpenDir(struct sf_client *client, uint32_t root, const struct sf_path *path,
+int32_t vbsfOpenDir(struct sf_client *client, uint32_t root, struct sf_path *path,
 		    SHFLCREATEPARMS *parms);
 int32_t vbsfClose(struct sf_client *client, uint32_t root, uint64_t handle);
 

@@ -12,14 +12,19 @@ static bool has_windows_style(const struct sf_client *client)
 	return client->error_style == SHFL_ERROR_STYLE_WINDOWS;
 }
 
-static int32_t query(const struct sf_client *client, const struct sf_path *path,
-		     struct stat *ret_info)
+/* What correcting the path's case has found out already is used once. */
+static int32_t query(const struct sf_client *client, struct sf_path *path, struct stat *ret_info)
 {
+	if (path->is_known) {
+		path->is_known = false;
+		*ret_info = path->info;
+		return VINF_SUCCESS;
+	}
 	return RTPathQueryInfo(path->mapping->folder_fd, path->text, client_follows(client),
 			       ret_info);
 }
 
-HOP int32_t vbsfLookup(struct sf_client *client, uint32_t root, const struct sf_path *path,
+HOP int32_t vbsfLookup(struct sf_client *client, uint32_t root, struct sf_path *path,
 		       SHFLCREATEPARMS *parms)
 {
 	struct stat info;
@@ -101,7 +106,7 @@ static mode_t create_mode(const SHFLCREATEPARMS *parms)
 }
 
 /* Some failures of an open are an answer: a result and success. */
-static int32_t open_failed(struct sf_client *client, const struct sf_path *path, int32_t status,
+static int32_t open_failed(struct sf_client *client, struct sf_path *path, int32_t status,
 			   SHFLCREATEPARMS *parms)
 {
 	bool windows = has_windows_style(client);
@@ -128,31 +133,33 @@ static int32_t open_failed(struct sf_client *client, const struct sf_path *path,
 }
 
 /* Sizes a file that is written anew, and reports what it is now. */
-static int32_t file_opened(int fd, enum rt_file_action action, SHFLCREATEPARMS *parms)
+static int32_t file_opened(int fd, enum rt_file_action action, struct stat *info,
+			   SHFLCREATEPARMS *parms)
 {
 	static const int32_t results[] = {
 		[RT_FILE_OPENED] = SHFL_FILE_EXISTS,
 		[RT_FILE_CREATED] = SHFL_FILE_CREATED,
 		[RT_FILE_TRUNCATED] = SHFL_FILE_REPLACED,
 	};
-	struct stat info;
-	int32_t status;
+	int32_t status = VINF_SUCCESS;
 
-	if (parms->CreateFlags & SHFL_CF_ACT_REPLACE_IF_EXISTS)
+	if (parms->CreateFlags & SHFL_CF_ACT_REPLACE_IF_EXISTS) {
 		RTFileSetSize(fd, (uint64_t)parms->Info.cbObject);
-	status = RTFileQueryInfo(fd, &info);
+		status = RTFileQueryInfo(fd, info);
+	}
 	if (VBOX_FAILURE(status))
 		return status;
-	vbsf_info_from_stat(&info, NULL, &parms->Info);
+	vbsf_info_from_stat(info, NULL, &parms->Info);
 	parms->Result = results[action];
 	return VINF_SUCCESS;
 }
 
-HOP int32_t vbsfOpenFile(struct sf_client *client, uint32_t root, const struct sf_path *path,
+HOP int32_t vbsfOpenFile(struct sf_client *client, uint32_t root, struct sf_path *path,
 			 SHFLCREATEPARMS *parms, mode_t mode)
 {
 	enum rt_file_action action;
 	struct handle *handle;
+	struct stat info;
 	uint64_t number;
 	int32_t status;
 	int flags, fd;
@@ -163,10 +170,10 @@ HOP int32_t vbsfOpenFile(struct sf_client *client, uint32_t root, const struct s
 	handle = handle_reserve(&number);
 	if (!handle)
 		return VERR_NO_MEMORY;
-	status = RTFileOpen(path->mapping->folder_fd, path->text, flags, mode, &fd, &action);
+	status = RTFileOpen(path->mapping->folder_fd, path->text, flags, mode, &fd, &action, &info);
 	if (VBOX_FAILURE(status))
 		return open_failed(client, path, status, parms);
-	status = file_opened(fd, action, parms);
+	status = file_opened(fd, action, &info, parms);
 	if (VBOX_FAILURE(status)) {
 		RTFileClose(fd);
 		return status;
@@ -182,8 +189,7 @@ HOP int32_t vbsfOpenFile(struct sf_client *client, uint32_t root, const struct s
 	return VINF_SUCCESS;
 }
 
-static int32_t make_dir(struct sf_client *client, const struct sf_path *path,
-			SHFLCREATEPARMS *parms)
+static int32_t make_dir(struct sf_client *client, struct sf_path *path, SHFLCREATEPARMS *parms)
 {
 	int32_t status = RTDirCreate(path->mapping->folder_fd, path->text, 0777);
 
@@ -209,7 +215,7 @@ static int32_t make_dir(struct sf_client *client, const struct sf_path *path,
 	return status;
 }
 
-static int32_t open_dir_failed(struct sf_client *client, const struct sf_path *path, int32_t status,
+static int32_t open_dir_failed(struct sf_client *client, struct sf_path *path, int32_t status,
 			       SHFLCREATEPARMS *parms)
 {
 	struct stat info;
@@ -235,7 +241,7 @@ static int32_t open_dir_failed(struct sf_client *client, const struct sf_path *p
 }
 
 /* Opens a directory into a free slot. */
-static int32_t open_dir(struct sf_client *client, uint32_t root, const struct sf_path *path,
+static int32_t open_dir(struct sf_client *client, uint32_t root, struct sf_path *path,
 			struct handle *handle, SHFLCREATEPARMS *parms)
 {
 	struct handle_dir *dir = calloc(1, sizeof(*dir));
@@ -264,7 +270,7 @@ static int32_t open_dir(struct sf_client *client, uint32_t root, const struct sf
 	return VINF_SUCCESS;
 }
 
-HOP int32_t vbsfOpenDir(struct sf_client *client, uint32_t root, const struct sf_path *path,
+HOP int32_t vbsfOpenDir(struct sf_client *client, uint32_t root, struct sf_path *path,
 			SHFLCREATEPARMS *parms)
 {
 	uint32_t if_exists = parms->CreateFlags & SHFL_CF_ACT_MASK_IF_EXISTS;
@@ -319,17 +325,20 @@ static bool wants_change(uint32_t flags)
 	       (flags & SHFL_CF_ACT_MASK_IF_NEW) == SHFL_CF_ACT_CREATE_IF_NEW;
 }
 
+static bool is_exclusive(uint32_t flags)
+{
+	return (flags & SHFL_CF_ACT_MASK_IF_EXISTS) == SHFL_CF_ACT_FAIL_IF_EXISTS;
+}
+
 static int32_t open_object(struct sf_client *client, uint32_t root, struct sf_path *path,
 			   SHFLCREATEPARMS *parms, mode_t mode)
 {
-	bool exclusive =
-		(parms->CreateFlags & SHFL_CF_ACT_MASK_IF_EXISTS) == SHFL_CF_ACT_FAIL_IF_EXISTS;
 	struct stat info;
 
 	if (VBOX_SUCCESS(query(client, path, &info))) {
 		adjust_to_existing(&info, path, parms);
-		if (!exclusive && !(parms->CreateFlags & SHFL_CF_DIRECTORY) &&
-		    is_special(path, &info))
+		if (!is_exclusive(parms->CreateFlags) &&
+		    !(parms->CreateFlags & SHFL_CF_DIRECTORY) && is_special(path, &info))
 			return VERR_ACCESS_DENIED;
 	}
 	if (wants_change(parms->CreateFlags) && !mapping_is_writable(path->mapping))
@@ -337,6 +346,33 @@ static int32_t open_object(struct sf_client *client, uint32_t root, struct sf_pa
 	if (parms->CreateFlags & SHFL_CF_DIRECTORY)
 		return vbsfOpenDir(client, root, path, parms);
 	return vbsfOpenFile(client, root, path, parms, mode);
+}
+
+/*
+ * Whether a file is to be made and nothing but a new one will do: then what exists
+ * matters only if making it fails.
+ */
+static bool only_new(const struct sf_path *path, uint32_t flags)
+{
+	const uint32_t others = SHFL_CF_DIRECTORY | SHFL_CF_OPEN_TARGET_DIRECTORY;
+
+	return is_exclusive(flags) && !(flags & others) && wants_change(flags) &&
+	       mapping_is_writable(path->mapping);
+}
+
+static int32_t create_object(struct sf_client *client, uint32_t root, struct sf_path *path,
+			     SHFLCREATEPARMS *parms, mode_t mode)
+{
+	SHFLCREATEPARMS asked = *parms;
+	int32_t status;
+
+	if (!only_new(path, parms->CreateFlags))
+		return open_object(client, root, path, parms, mode);
+	status = vbsfOpenFile(client, root, path, parms, mode);
+	if (VBOX_SUCCESS(status) && parms->Handle != SHFL_HANDLE_NIL)
+		return status;
+	*parms = asked;
+	return open_object(client, root, path, parms, mode);
 }
 
 HOP int32_t vbsfCreate(struct sf_client *client, uint32_t root, const SHFLSTRING *path,
@@ -354,7 +390,7 @@ HOP int32_t vbsfCreate(struct sf_client *client, uint32_t root, const SHFLSTRING
 	parms->Handle = SHFL_HANDLE_NIL;
 	if (parms->CreateFlags & SHFL_CF_LOOKUP)
 		return vbsfLookup(client, root, &host, parms);
-	return open_object(client, root, &host, parms, mode);
+	return create_object(client, root, &host, parms, mode);
 }
 
 HOP int32_t vbsfClose(struct sf_client *client, uint32_t root, uint64_t handle)

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Directories that paths were resolved to before, so that the next path into one
+ * of them costs a single component. docs/performance.md says why nothing gets out
+ * of a share this way; in short:
+ * - What is done with a directory from here names one component that is neither
+ *   ".." nor followed if it is a link, so it is done in that very directory.
+ * - The directory was reached from the share's root without a link or a mount on
+ *   the way, and inotify watches each directory of that way since before it was
+ *   looked at: a rename or a change of permissions of one of them, or a change of
+ *   the mounts, leaves an event, and one event makes everything forgotten.
+ * - A removed directory has no events while it is held open, and no entries either:
+ *   who finds nothing in it asks whether it is still linked.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "rt.h"
+
+#define MAX_PARENTS 32
+#define MAX_PARENT_LENGTH 255
+#define MAX_WATCHES 256
+#define N_SEEN 64 /* power of two */
+
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+#define ZFS_SUPER_MAGIC 0x2fc12fc1
+
+struct parent {
+	int root;
+	int fd;
+	uint32_t hash;
+	size_t length;
+	char path[MAX_PARENT_LENGTH + 1];
+};
+
+static struct {
+	struct parent parents[MAX_PARENTS];
+	unsigned n_parents;
+	int watches[MAX_WATCHES];
+	unsigned n_watches;
+	uint32_t seen[N_SEEN]; /* hashes of paths that were asked for once */
+	bool started, usable;
+	bool checked; /* since rt_parent_check_again(): nothing had happened */
+	int inotify, mounts, epoll;
+} cache;
+
+/* File systems on which nothing moves without this kernel's doing. */
+static bool is_local(int fd)
+{
+	static const unsigned long local[] = {
+		TMPFS_MAGIC,	  EXT4_SUPER_MAGIC,	 XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
+		F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, ZFS_SUPER_MAGIC,
+	};
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs))
+		return false;
+	for (unsigned i = 0; i < sizeof(local) / sizeof(local[0]); i++)
+		if ((unsigned long)fs.f_type == local[i])
+			return true;
+	return false;
+}
+
+static bool watch_for(int fd, uint32_t events)
+{
+	struct epoll_event event = {.events = events};
+
+	return fd >= 0 && !epoll_ctl(cache.epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static bool start(void)
+{
+	if (cache.started)
+		return cache.usable;
+	cache.started = true;
+	cache.epoll = epoll_create1(EPOLL_CLOEXEC);
+	cache.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	cache.mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	cache.usable = cache.epoll >= 0 && watch_for(cache.inotify, EPOLLIN) &&
+		       watch_for(cache.mounts, EPOLLPRI);
+	return cache.usable;
+}
+
+static bool something_happened(void)
+{
+	struct epoll_event event;
+
+	cache.checked = epoll_wait(cache.epoll, &event, 1, 0) == 0;
+	return !cache.checked;
+}
+
+void rt_parent_check_again(void)
+{
+	cache.checked = false;
+}
+
+/* Reads until there is nothing, or more comes all the time: then the next look is a miss. */
+static void drain(void)
+{
+	char events[4096];
+
+	for (unsigned i = 0; i < 64 && something_happened(); i++)
+		while (read(cache.inotify, events, sizeof(events)) > 0)
+			;
+}
+
+void rt_parent_forget_all(void)
+{
+	for (unsigned i = 0; i < cache.n_parents; i++)
+		close(cache.parents[i].fd);
+	for (unsigned i = 0; i < cache.n_watches; i++)
+		inotify_rm_watch(cache.inotify, cache.watches[i]);
+	cache.n_parents = cache.n_watches = 0;
+	memset(cache.seen, 0, sizeof(cache.seen));
+	if (cache.usable)
+		drain();
+}
+
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void rt_parent_stop(void)
+{
+	rt_parent_forget_all();
+	if (cache.started) {
+		close_if_open(cache.inotify);
+		close_if_open(cache.mounts);
+		close_if_open(cache.epoll);
+	}
+	cache.started = cache.usable = false;
+}
+
+static bool remember_watch(int watch)
+{
+	for (unsigned i = 0; i < cache.n_watches; i++)
+		if (cache.watches[i] == watch)
+			return true;
+	if (cache.n_watches == MAX_WATCHES) {
+		inotify_rm_watch(cache.inotify, watch);
+		return false;
+	}
+	cache.watches[cache.n_watches++] = watch;
+	return true;
+}
+
+static bool watch_directory(int fd)
+{
+	char name[32];
+	int watch;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	watch = inotify_add_watch(cache.inotify, name, IN_MOVE_SELF | IN_DELETE_SELF | IN_ATTRIB);
+	return watch >= 0 && remember_watch(watch);
+}
+
+/* Opens a directory within dir that is no link and no other file system's. */
+static int open_component(int dir, const char *name)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+	};
+
+	return (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
+}
+
+/* Opens it, watches it, and looks whether it is still there. */
+static int step_into(int dir, const char *name)
+{
+	int fd = open_component(dir, name);
+	struct stat before, after;
+
+	if (fd < 0)
+		return fd;
+	if (watch_directory(fd) && !fstat(fd, &before) &&
+	    !fstatat(dir, name, &after, AT_SYMLINK_NOFOLLOW) && before.st_dev == after.st_dev &&
+	    before.st_ino == after.st_ino)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int walk(int root, const char *path)
+{
+	char text[MAX_PARENT_LENGTH + 1];
+	int dir = root;
+	char *rest = text;
+	char *name;
+	int next;
+
+	strcpy(text, path);
+	while ((name = strsep(&rest, "/"))) {
+		next = step_into(dir, name);
+		if (dir != root)
+			close(dir);
+		if (next < 0)
+			return -1;
+		dir = next;
+	}
+	return dir;
+}
+
+/* The second time that a path is asked for, it is worth the trouble. */
+static bool is_wanted(uint32_t hash)
+{
+	uint32_t *seen = &cache.seen[hash % N_SEEN];
+
+	if (*seen == hash)
+		return true;
+	*seen = hash;
+	return false;
+}
+
+static int add_parent(int root, const char *path, size_t length, uint32_t hash)
+{
+	struct parent *parent;
+	int fd;
+
+	if (!is_wanted(hash) || !start() || !is_local(root))
+		return -1;
+	if (cache.n_parents == MAX_PARENTS)
+		rt_parent_forget_all();
+	parent = &cache.parents[cache.n_parents];
+	*parent = (struct parent){.root = root, .hash = hash, .length = length};
+	memcpy(parent->path, path, length);
+	fd = walk(root, parent->path);
+	if (fd < 0)
+		return -1;
+	if (something_happened()) {
+		close(fd);
+		rt_parent_forget_all();
+		return -1;
+	}
+	parent->fd = fd;
+	cache.n_parents++;
+	return fd;
+}
+
+static int find_parent(int root, const char *path, size_t length)
+{
+	uint32_t hash = 2166136261u ^ (uint32_t)root;
+
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ (uint8_t)path[i]) * 16777619u;
+	for (unsigned i = 0; i < cache.n_parents; i++) {
+		const struct parent *parent = &cache.parents[i];
+
+		if (parent->hash != hash || parent->root != root || parent->length != length ||
+		    memcmp(parent->path, path, length))
+			continue;
+		if (cache.checked || !something_happened())
+			return parent->fd;
+		rt_parent_forget_all();
+		return -1;
+	}
+	return add_parent(root, path, length, hash);
+}
+
+int rt_parent_find(int root, const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	size_t length = slash ? (size_t)(slash - path) : 0;
+
+	if (!*name || !strcmp(name, ".") || !strcmp(name, "..") || length > MAX_PARENT_LENGTH)
+		return -1;
+	*ret_name = name;
+	return length ? find_parent(root, path, length) : root;
+}
+
+bool rt_parent_is_stale(int root, int dir)
+{
+	struct stat info;
+
+	if (dir == root || (!fstat(dir, &info) && info.st_nlink))
+		return false;
+	rt_parent_forget_all();
+	return true;
+}
