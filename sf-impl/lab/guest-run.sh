@@ -7,6 +7,9 @@
 lab=/run/sf-lab
 PATH=$lab/bin
 group=/sys/fs/cgroup/command
+type=
+# shellcheck disable=SC1091
+. $lab/config
 exec 6>&2 2>/dev/console
 
 give_up() {
@@ -18,9 +21,9 @@ give_up() {
 mount_shares() {
 	while IFS= read -r name; do
 		mkdir "/mnt/$name"
-		if ! why=$(mount -i -t vboxsf "$name" "/mnt/$name" 2>&1); then
+		if ! why=$(mount -i -t "$type" "$name" "/mnt/$name" 2>&1); then
 			give_up "cannot mount share '$name': ${why##*failed: }" \
-				"$(dmesg | sed -n 's/^[^a-z]*\(vboxsf: .*\)/(\1)/p' | tail -n 1)"
+				"$(dmesg | sed -n "s/^[^a-z]*\($type: .*\)/(\1)/p" | tail -n 1)"
 		fi
 		echo "$name" >>$lab/mounted
 	done <$lab/shares

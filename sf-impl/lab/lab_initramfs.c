@@ -7,6 +7,7 @@
 #include "lab_scripts.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,11 @@ static void write_order(FILE *out, const struct lab_guest *guest)
 		fprintf(out, "%s\n", file_name(guest->kernel->modules[i]));
 }
 
+static bool guest_is_ours(const struct lab_options *options)
+{
+	return options->guest && !strcmp(options->guest, LAB_GUEST_SF);
+}
+
 static void write_config(FILE *out, const struct lab_guest *guest)
 {
 	fprintf(out, "ports='%s %s %s%s'\n", LAB_PORT_CONTROL, LAB_PORT_STDOUT, LAB_PORT_STDERR,
@@ -31,7 +37,7 @@ static void write_config(FILE *out, const struct lab_guest *guest)
 	lab_quote_shell(out, guest->programs);
 	fputs("\nagent=", out);
 	lab_quote_shell(out, guest->agent ? guest->agent : "");
-	fputc('\n', out);
+	fprintf(out, "\ntype=%s\n", guest_is_ours(guest->options) ? "sf" : "vboxsf");
 }
 
 static void write_shares(FILE *out, const struct lab_guest *guest)

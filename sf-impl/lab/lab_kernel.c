@@ -136,3 +136,27 @@ int lab_kernel_find(struct lab_kernel *kernel, const char *directory, struct lab
 		return lab_fail(error, -ENOENT, "there is no guest kernel in %s", directory);
 	return kernel_find_modules(kernel, tree, error);
 }
+
+/* Modules are loaded in order: those of the device come last. */
+static const char *const replaced[] = {"/vboxsf.ko", "/vboxguest.ko"};
+static const char *const own[] = {"sf_guest.ko", "sf.ko"};
+
+static void drop_last(struct lab_kernel *kernel, const char *name)
+{
+	if (kernel->module_count && strstr(kernel->modules[kernel->module_count - 1], name))
+		kernel->module_count--;
+}
+
+int lab_kernel_use_own(struct lab_kernel *kernel, const char *directory, struct lab_error *error)
+{
+	for (size_t i = 0; i < sizeof(replaced) / sizeof(replaced[0]); i++)
+		drop_last(kernel, replaced[i]);
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		char *path = kernel->modules[kernel->module_count++];
+		int length = snprintf(path, PATH_MAX, "%s/%s", directory, own[i]);
+
+		if (length >= PATH_MAX || access(path, R_OK))
+			return lab_fail(error, -ENOENT, "%s/%s: no such module", directory, own[i]);
+	}
+	return 0;
+}

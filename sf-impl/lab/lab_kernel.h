@@ -24,4 +24,10 @@ struct lab_kernel {
  */
 int lab_kernel_find(struct lab_kernel *kernel, const char *directory, struct lab_error *error);
 
+/*
+ * Puts our own modules, files in directory, in the place of the kernel's driver of the device and
+ * its file system. -ENOENT when one is missing.
+ */
+int lab_kernel_use_own(struct lab_kernel *kernel, const char *directory, struct lab_error *error);
+
 #endif

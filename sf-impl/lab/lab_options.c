@@ -14,7 +14,7 @@
 #define MEMORY_MIN (128ull << 20)
 #define MEMORY_MAX (1ull << 40)
 
-static const char *const guests[] = {"mainline"};
+static const char *const guests[] = {LAB_GUEST_MAINLINE, LAB_GUEST_SF};
 
 static bool share_name_is_usable(const char *name, size_t length)
 {
@@ -93,8 +93,8 @@ static int parse_guest(struct lab_options *options, const char *value, struct la
 			return 0;
 		}
 	}
-	return lab_fail(error, -EINVAL, "--guest %s: no such guest; there is: %s", value,
-			guests[0]);
+	return lab_fail(error, -EINVAL, "--guest %s: no such guest; there are: %s %s", value,
+			guests[0], guests[1]);
 }
 
 static int parse_memory(struct lab_options *options, const char *value, struct lab_error *error)
@@ -164,7 +164,8 @@ struct option_entry {
 
 static const struct option_entry table[] = {
 	{"share", "NAME=DIR[:ro][:symlinks]", parse_share, 0, "offer DIR; may be repeated"},
-	{"guest", "GUEST", parse_guest, 0, "the guest's driver: mainline (Linux's; the default)"},
+	{"guest", "GUEST", parse_guest, 0,
+	 "the guest's driver: mainline (Linux's; the default) or sf (ours)"},
 	{"memory", "SIZE", parse_memory, 0, "the guest's memory, such as 512M (the default) or 2G"},
 	{"timeout", "SECONDS", parse_timeout, 0, "end the guest after that time (default 600)"},
 	{"env", "NAME[=VALUE]", parse_environment, 0,

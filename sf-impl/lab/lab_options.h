@@ -19,6 +19,9 @@ struct lab_share {
 };
 
 /* Strings belong to argv or to the environment. */
+#define LAB_GUEST_MAINLINE "mainline"
+#define LAB_GUEST_SF "sf"
+
 struct lab_options {
 	struct lab_share shares[LAB_MAX_SHARES];
 	size_t share_count;

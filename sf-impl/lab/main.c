@@ -72,6 +72,22 @@ static int check_program(const char *path, const char *why, struct lab_error *er
 			strerror(errno), why);
 }
 
+static int use_own_modules(struct lab *lab, struct lab_error *error)
+{
+	char directory[PATH_MAX + 8];
+	struct lab_error why;
+	int ret;
+
+	if (strcmp(lab->options.guest, LAB_GUEST_SF) != 0)
+		return 0;
+	snprintf(directory, sizeof(directory), "%s/modules", lab->build);
+	ret = lab_kernel_use_own(&lab->kernel, directory, &why);
+	if (ret)
+		return lab_fail(error, ret, "%.900s (build the target guest_modules first)",
+				why.text);
+	return 0;
+}
+
 static int find_kernel(struct lab *lab, struct lab_error *error)
 {
 	const char *directory = lab->options.kernel_dir ?: getenv("SF_LAB_GUEST_DIR");
@@ -87,7 +103,7 @@ static int find_kernel(struct lab *lab, struct lab_error *error)
 		return lab_fail(error, ret,
 				"%.500s; fetch it: sf-impl/lab/fetch-guest-kernel %.400s", why.text,
 				directory);
-	return 0;
+	return use_own_modules(lab, error);
 }
 
 /* All that can be found missing is, before anything is started. */

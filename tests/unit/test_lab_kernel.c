@@ -127,3 +127,18 @@ Test(lab_kernel, no_kernel)
 	cr_assert(strstr(error.text, top), "%s", error.text);
 	cr_assert_eq(lab_kernel_find(&kernel, "/nonexistent", &error), -ENOENT);
 }
+
+Test(lab_kernel, own_modules_replace_the_kernels)
+{
+	cr_assert_eq(lab_kernel_find(&kernel, top, &error), 0, "%s", error.text);
+	cr_assert_eq(lab_kernel_use_own(&kernel, top, &error), -ENOENT);
+	cr_assert(strstr(error.text, "sf_guest.ko"), "%s", error.text);
+	shell("touch sf_guest.ko sf.ko");
+	cr_assert_eq(lab_kernel_find(&kernel, top, &error), 0, "%s", error.text);
+	cr_assert_eq(lab_kernel_use_own(&kernel, top, &error), 0, "%s", error.text);
+	cr_assert_eq(kernel.module_count, MODULE_COUNT);
+	cr_assert(strstr(kernel.modules[MODULE_COUNT - 2], "/sf_guest.ko"));
+	cr_assert(strstr(kernel.modules[MODULE_COUNT - 1], "/sf.ko"));
+	for (size_t i = 0; i < kernel.module_count; i++)
+		cr_expect_not(strstr(kernel.modules[i], "vbox"), "%s", kernel.modules[i]);
+}

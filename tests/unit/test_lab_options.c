@@ -86,7 +86,7 @@ Test(lab_options, bad_lines_say_what_is_wrong)
 		{{"--help=1"}, "no such option"},
 		{{"--memory"}, "--memory needs a value"},
 		{{"--service", "", "true"}, "--service: the value is empty"},
-		{{"--guest", "sf", "true"}, "no such guest; there is: mainline"},
+		{{"--guest", "windows", "true"}, "no such guest; there are: mainline sf"},
 		{{"--share", "work", "true"}, "want NAME=DIR"},
 		{{"--share", "work=", "true"}, "want NAME=DIR"},
 		{{"--share", "=/tmp", "true"}, "the name must"},

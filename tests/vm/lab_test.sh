@@ -61,7 +61,7 @@ test_usage() {
 	err_has '--timeout needs a value'
 	lab 2 --timeout 0 -- true
 	lab 2 --memory lots -- true
-	lab 2 --guest sf -- true
+	lab 2 --guest windows -- true
 	err_has 'there is: mainline'
 	lab 2 --env 1=2 -- true
 	lab 2 --share work -- true
