@@ -104,7 +104,7 @@ struct capture_call {
 SF_SIZE(struct capture_call, 288);
 
 /* The largest call record. */
-#define CAPTURE_CALL_MAX                                                        \
+#define CAPTURE_CALL_MAX \
 	(sizeof(struct capture_call) + CAPTURE_MAX_SPANS * sizeof(struct capture_span))
 
 struct capture_op {

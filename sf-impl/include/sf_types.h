@@ -22,7 +22,7 @@
 #define SF_SIZE(type, size) _Static_assert(sizeof(type) == (size), "size of " #type)
 
 /* Fails the build unless FIELD of TYPE lies at OFFSET. */
-#define SF_OFFSET(type, field, offset)                                          \
+#define SF_OFFSET(type, field, offset) \
 	_Static_assert(offsetof(type, field) == (offset), "offset of " #type "." #field)
 
 #endif

@@ -44,8 +44,8 @@ const struct shfl_fn_info *shfl_host_fn_find(uint32_t fn)
 const char *vbox_status_name(int32_t status)
 {
 	switch (status) {
-#define VBOX_STATUS(name, value)                                                                   \
-	case value:                                                                                \
+#define VBOX_STATUS(name, value) \
+	case value:              \
 		return #name;
 #include "vbox_status.def"
 	}
