@@ -16,6 +16,7 @@ struct mapping {
 	int folder_fd; /* O_PATH of folder; -1 while it is not there */
 	uint32_t references; /* MAPs of all clients */
 	uint32_t flags; /* SHFL_ADD_MAPPING_F_* */
+	bool no_devices; /* the host has mounted it so that device files do nothing */
 	bool host_case_sensitive;
 	bool guest_case_sensitive;
 	bool missing; /* no access */

@@ -154,7 +154,7 @@ int32_t path_from_guest(const struct sf_client *client, uint32_t root, const SHF
 	if (!characters_are_legal(client, text))
 		return VERR_INVALID_NAME;
 	status = resolve(ret_path->mapping, text, (char)client->delimiter, ret_path->text);
-	ret_path->is_known = false;
+	ret_path->is_known = ret_path->opened_unseen = false;
 	if (VBOX_SUCCESS(status))
 		path_correct_case(client, options, ret_path);
 	return status;

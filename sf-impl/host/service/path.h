@@ -39,6 +39,7 @@ int32_t path_join(char *path, size_t size, const char *text, size_t length, char
 /* A guest's path, ready for the runtime. */
 struct sf_path {
 	struct mapping *mapping; /* its folder_fd is open */
+	bool opened_unseen; /* RTFileOpen is asked before RTPathQueryInfo */
 	bool is_known; /* that it exists: info is what was found there */
 	struct stat info; /* as the client sees links */
 	char text[PATH_MAX]; /* relative to the share, "." is the share itself */

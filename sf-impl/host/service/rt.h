@@ -131,6 +131,7 @@ int rt_beneath_act(int root, const char *path, rt_act_fn *act, const void *argum
  * path ends in a slash or a dot. Only for what does not follow *ret_name.
  */
 int rt_parent_find(int root, const char *path, const char **ret_name);
+bool rt_parent_is_at_hand(int root, const char *path);
 /* Asked when nothing is in it: was it removed, so that its path leads elsewhere now? */
 bool rt_parent_is_stale(int root, int dir);
 /*

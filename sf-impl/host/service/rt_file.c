@@ -30,7 +30,7 @@ static int32_t transfer_status(ssize_t result, size_t *ret_done)
 	return status_of(result);
 }
 
-/* In a directory that is at hand; what fails here is for rt_beneath_open() to try. */
+/* In a directory that is at hand; other failures than two are for rt_beneath_open() to judge. */
 static int open_at_hand(int root, const char *path, int flags, mode_t mode)
 {
 	const char *name;
@@ -40,7 +40,9 @@ static int open_at_hand(int root, const char *path, int flags, mode_t mode)
 	if (dir < 0)
 		return -ESTALE;
 	fd = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
-	return fd < 0 ? -errno : fd;
+	if (fd >= 0)
+		return fd;
+	return errno == ENOENT && rt_parent_is_stale(root, dir) ? -ESTALE : -errno;
 }
 
 /*
@@ -51,7 +53,7 @@ static int open_ordinary(int root, const char *path, int flags, mode_t mode, str
 {
 	int fd = open_at_hand(root, path, flags | O_NONBLOCK | O_NOCTTY, mode);
 
-	if (fd < 0 && fd != -EEXIST)
+	if (fd < 0 && fd != -EEXIST && fd != -ENOENT)
 		fd = rt_beneath_open(root, path, flags | O_NONBLOCK | O_NOCTTY, mode);
 	if (fd < 0)
 		return fd == -ENXIO ? -EACCES : fd;

@@ -283,6 +283,13 @@ int rt_parent_find(int root, const char *path, const char **ret_name)
 	return length ? find_parent(root, path, length) : root;
 }
 
+bool rt_parent_is_at_hand(int root, const char *path)
+{
+	const char *name;
+
+	return rt_parent_find(root, path, &name) >= 0;
+}
+
 bool rt_parent_is_stale(int root, int dir)
 {
 	struct stat info;

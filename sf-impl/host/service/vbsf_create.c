@@ -170,10 +170,15 @@ HOP int32_t vbsfOpenFile(struct sf_client *client, uint32_t root, struct sf_path
 	handle = handle_reserve(&number);
 	if (!handle)
 		return VERR_NO_MEMORY;
+	if (path->opened_unseen)
+		flags |= O_NOFOLLOW;
 	status = RTFileOpen(path->mapping->folder_fd, path->text, flags, mode, &fd, &action, &info);
 	if (VBOX_FAILURE(status))
 		return open_failed(client, path, status, parms);
-	status = file_opened(fd, action, &info, parms);
+	if (path->opened_unseen && S_ISDIR(info.st_mode))
+		status = VERR_IS_A_DIRECTORY;
+	else
+		status = file_opened(fd, action, &info, parms);
 	if (VBOX_FAILURE(status)) {
 		RTFileClose(fd);
 		return status;
@@ -349,15 +354,18 @@ static int32_t open_object(struct sf_client *client, uint32_t root, struct sf_pa
 }
 
 /*
- * Whether a file is to be made and nothing but a new one will do: then what exists
- * matters only if making it fails.
+ * Whether the path may be opened as a file before anybody has looked what is there:
+ * if only a new file will do, or if neither a link nor a device can come of it. (A
+ * FIFO can: it is closed again at once.)
  */
-static bool only_new(const struct sf_path *path, uint32_t flags)
+static bool may_open_unseen(const struct sf_path *path, uint32_t flags)
 {
 	const uint32_t others = SHFL_CF_DIRECTORY | SHFL_CF_OPEN_TARGET_DIRECTORY;
 
-	return is_exclusive(flags) && !(flags & others) && wants_change(flags) &&
-	       mapping_is_writable(path->mapping);
+	if ((flags & others) || (wants_change(flags) && !mapping_is_writable(path->mapping)))
+		return false;
+	return is_exclusive(flags) || (path->mapping->no_devices && !path->is_known &&
+				       rt_parent_is_at_hand(path->mapping->folder_fd, path->text));
 }
 
 static int32_t create_object(struct sf_client *client, uint32_t root, struct sf_path *path,
@@ -366,11 +374,13 @@ static int32_t create_object(struct sf_client *client, uint32_t root, struct sf_
 	SHFLCREATEPARMS asked = *parms;
 	int32_t status;
 
-	if (!only_new(path, parms->CreateFlags))
+	path->opened_unseen = may_open_unseen(path, parms->CreateFlags);
+	if (!path->opened_unseen)
 		return open_object(client, root, path, parms, mode);
 	status = vbsfOpenFile(client, root, path, parms, mode);
 	if (VBOX_SUCCESS(status) && parms->Handle != SHFL_HANDLE_NIL)
 		return status;
+	path->opened_unseen = false;
 	*parms = asked;
 	return open_object(client, root, path, parms, mode);
 }
