@@ -26,5 +26,5 @@ status=0
 strace -f -o "$scratch/strace" -e inject=bpf:error=ENOSYS "$bin/sftrace" doctor >"$scratch/out" 2>&1 ||
 	status=$?
 [ "$status" = 1 ] || fail "doctor is content with a kernel without BPF, status $status"
-grep -q "no *bpf" "$scratch/out" || fail "doctor does not say that BPF is missing"
+grep -q "NO  *bpf" "$scratch/out" || fail "doctor does not say that BPF is missing"
 pass
