@@ -4,8 +4,10 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -317,6 +319,15 @@ Test(qemu, end_between_messages_is_no_error)
 	cr_assert_null(serve_message);
 }
 
+/* A machine that is gone before it has its reply has ended, that is all. */
+Test(qemu, end_before_a_reply_is_no_error)
+{
+	shutdown(qemu, SHUT_RD);
+	send_message(RESET, NULL, 0, NULL, 0);
+	cr_assert_eq(finish(), 0);
+	cr_assert_null(serve_message);
+}
+
 Test(qemu, can_be_stopped)
 {
 	barrier();
@@ -606,6 +617,26 @@ Test(qemu, memory_whose_end_overflows)
 Test(qemu, memory_whose_address_overflows)
 {
 	check_region_refused((struct region){UINT64_MAX - 0xfff, 0x2000, 0});
+}
+
+Test(qemu, memory_that_cannot_be_mapped)
+{
+	const struct region region = {0, 0x1000, 0};
+	char path[64];
+	int fd, read_only;
+	uint8_t *memory = new_memory(0x1000, &fd);
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	read_only = open(path, O_RDONLY);
+	show_memory(&region, &read_only, 1);
+	pthread_join(server, NULL);
+	cr_assert_eq(serve_result, -EACCES);
+	cr_assert_not_null(strstr(serve_message, "cannot map the guest's memory"));
+	munmap(memory, 0x1000);
+	close(fd);
+	close(read_only);
+	close(qemu);
+	qemu = -1;
 }
 
 Test(qemu, memory_of_no_file)
