@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The service keeps directories that paths have led to: what moves, goes, or comes
+ * in their place must be seen by the very next call all the same.
+ */
+#include <sched.h>
+#include <sys/mount.h>
+
+#include "service_driver.h"
+
+TestSuite(service_parents, .fini = driver_finish);
+
+static struct client *guest;
+static uint32_t rw;
+
+static void start(void)
+{
+	driver_start();
+	guest = linux_client(true);
+	rw = map_share(guest, "rw");
+	mkdir(host_path("rw/a"), 0755);
+	mkdir(host_path("rw/a/b"), 0755);
+	mkdir(host_path("outside"), 0755);
+	mkdir(host_path("outside/b"), 0755);
+	host_file("rw/a/b/file", "old");
+	host_file("outside/file", "secret");
+	host_file("outside/b/file", "secret");
+}
+
+/* Looks up often enough for the way to be kept; the size of what is there, or the result. */
+static long long size_of(const char *path, unsigned times)
+{
+	SHFLCREATEPARMS made;
+	int32_t status = VINF_SUCCESS;
+
+	while (times--)
+		status = lookup(guest, rw, path, &made);
+	if (status != VINF_SUCCESS)
+		return status;
+	return made.Result == SHFL_FILE_EXISTS ? made.Info.cbObject : -made.Result;
+}
+
+Test(service_parents, renamed, .init = start)
+{
+	cr_assert_eq(size_of("/a/b/file", 4), 3);
+	cr_assert_eq(rename(host_path("rw/a/b"), host_path("rw/a/c")), 0);
+	cr_expect_eq(size_of("/a/b/file", 1), -SHFL_FILE_NOT_FOUND);
+	cr_expect_eq(size_of("/a/c/file", 4), 3);
+	mkdir(host_path("rw/a/b"), 0755);
+	host_file("rw/a/b/file", "longer");
+	cr_expect_eq(size_of("/a/b/file", 4), 6);
+	cr_assert_eq(renameat2(AT_FDCWD, host_path("rw/a/b"), AT_FDCWD, host_path("rw/a/c"),
+			       RENAME_EXCHANGE),
+		     0);
+	cr_expect_eq(size_of("/a/b/file", 1), 3);
+	cr_expect_eq(size_of("/a/c/file", 1), 6);
+}
+
+Test(service_parents, ancestor_renamed, .init = start)
+{
+	cr_assert_eq(size_of("/a/b/file", 4), 3);
+	cr_assert_eq(rename(host_path("rw/a"), host_path("rw/z")), 0);
+	cr_expect_eq(size_of("/a/b/file", 1), -SHFL_FILE_NOT_FOUND);
+	cr_expect_eq(size_of("/z/b/file", 1), 3);
+}
+
+/* What the guest does itself, too. */
+Test(service_parents, renamed_by_the_guest, .init = start)
+{
+	cr_assert_eq(size_of("/a/b/file", 4), 3);
+	cr_assert_eq(
+		CALL(guest, SHFL_FN_RENAME, P32(rw), str8("/a"), str8("/z"), P32(SHFL_RENAME_DIR)),
+		VINF_SUCCESS);
+	cr_expect_eq(size_of("/a/b/file", 1), -SHFL_FILE_NOT_FOUND);
+}
+
+Test(service_parents, removed_and_made_anew, .init = start)
+{
+	SHFLCREATEPARMS made;
+
+	cr_assert_eq(size_of("/a/b/file", 4), 3);
+	unlink(host_path("rw/a/b/file"));
+	rmdir(host_path("rw/a/b"));
+	cr_expect_eq(create(guest, rw, "/a/b/new", CREATE_NEW | RW, &made), VINF_SUCCESS);
+	cr_expect_eq(made.Result, SHFL_FILE_NOT_FOUND);
+	mkdir(host_path("rw/a/b"), 0755);
+	host_file("rw/a/b/file", "anew!");
+	cr_expect_eq(size_of("/a/b/file", 1), 5);
+	cr_expect_eq(size_of("/a/b/file", 4), 5);
+	unlink(host_path("rw/a/b/file"));
+	rmdir(host_path("rw/a/b"));
+	mkdir(host_path("rw/a/b"), 0755);
+	host_file("rw/a/b/file", "thirdly");
+	cr_expect_eq(CALL(guest, SHFL_FN_REMOVE, P32(rw), str8("/a/b/file"), P32(SHFL_REMOVE_FILE)),
+		     VINF_SUCCESS);
+	cr_expect_not(host_exists("rw/a/b/file"));
+}
+
+/* The way becomes a link out: nothing that was kept leads along it. */
+Test(service_parents, replaced_by_a_link_out, .init = start)
+{
+	SHFLCREATEPARMS made;
+
+	cr_assert_eq(size_of("/a/b/file", 4), 3);
+	cr_assert_eq(rename(host_path("rw/a"), host_path("moved-out")), 0);
+	cr_expect_eq(size_of("/a/b/file", 1), -SHFL_FILE_NOT_FOUND, "it is no longer in the share");
+	cr_assert_eq(symlink("../outside", host_path("rw/a")), 0);
+	cr_expect_eq(size_of("/a/b/file", 4), VERR_ACCESS_DENIED);
+	cr_expect_eq(create(guest, rw, "/a/b/file", OVERWRITE | RW, &made), VERR_ACCESS_DENIED);
+	cr_expect_eq(CALL(guest, SHFL_FN_REMOVE, P32(rw), str8("/a/b/file"), P32(1)),
+		     VERR_ACCESS_DENIED);
+	cr_expect(host_exists("moved-out/b/file") && host_exists("outside/b/file"));
+}
+
+Test(service_parents, last_component_is_a_link, .init = start)
+{
+	SHFLCREATEPARMS made;
+	struct client *follower = linux_client(false);
+
+	map_share(follower, "rw");
+	cr_assert_eq(symlink("file", host_path("rw/a/b/in")), 0);
+	cr_assert_eq(symlink("../../../outside/file", host_path("rw/a/b/out")), 0);
+	cr_assert_eq(size_of("/a/b/file", 4), 3);
+	cr_expect_eq(lookup(follower, rw, "/a/b/in", &made), VINF_SUCCESS);
+	cr_expect_eq(made.Info.cbObject, 3);
+	cr_expect_eq(lookup(follower, rw, "/a/b/out", &made), VERR_ACCESS_DENIED);
+	cr_expect_eq(create(guest, rw, "/a/b/out", OPEN_OLD | RW, &made), VERR_ACCESS_DENIED);
+	cr_expect_eq(create(guest, rw, "/a/b/in", OPEN_OLD | RW, &made), VINF_SUCCESS);
+	cr_expect_neq(made.Handle, SHFL_HANDLE_NIL);
+}
+
+Test(service_parents, mounted_over, .init = start)
+{
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		cr_skip_test("mounting is not permitted here");
+	cr_assert_eq(size_of("/a/b/file", 4), 3);
+	cr_assert_eq(mount("test", host_path("rw/a"), "tmpfs", 0, NULL), 0);
+	cr_expect_eq(size_of("/a/b/file", 1), -SHFL_FILE_NOT_FOUND);
+	cr_assert_eq(umount(host_path("rw/a")), 0);
+	cr_expect_eq(size_of("/a/b/file", 1), 3);
+}
+
+/* More directories than are kept, deeper than is watched. */
+Test(service_parents, many, .init = start)
+{
+	char path[400], host[512];
+
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < 100; i++) {
+			snprintf(host, sizeof(host), "rw/a/d%u", i);
+			mkdir(host_path(host), 0755);
+			strcat(host, "/f");
+			snprintf(path, sizeof(path), "%*s", (int)(i + 1), "x");
+			host_file(host, path);
+			snprintf(path, sizeof(path), "/a/d%u/f", i);
+			cr_assert_eq(size_of(path, 3), i + 1);
+		}
+	}
+	strcpy(host, "rw");
+	strcpy(path, "");
+	for (unsigned i = 0; i < 60; i++) {
+		strcat(host, "/deep");
+		strcat(path, "/deep");
+		mkdir(host_path(host), 0755);
+		strcat(host, "/f");
+		host_file(host, "deep");
+		host[strlen(host) - 2] = '\0';
+		strcat(path, "/f");
+		cr_assert_eq(size_of(path, 3), 4, "%s", path);
+		path[strlen(path) - 2] = '\0';
+	}
+}
+
+/* Another folder by the same root and descriptor numbers. */
+Test(service_parents, another_folder, .init = start)
+{
+	cr_assert_eq(size_of("/a/b/file", 4), 3);
+	cr_assert_eq(CALL(guest, SHFL_FN_UNMAP_FOLDER, P32(rw)), VINF_SUCCESS);
+	cr_assert_eq(remove_share("rw"), VINF_SUCCESS);
+	mkdir(host_path("second"), 0755);
+	mkdir(host_path("second/a"), 0755);
+	mkdir(host_path("second/a/b"), 0755);
+	host_file("second/a/b/file", "second");
+	cr_assert_eq(add_share("rw", host_path("second"), SHFL_ADD_MAPPING_F_WRITABLE, ""),
+		     VINF_SUCCESS);
+	cr_assert_eq(map_share(guest, "rw"), rw);
+	cr_expect_eq(size_of("/a/b/file", 1), 6);
+}
+
+/* What is opened before it is looked at is still a file, or nothing. */
+Test(service_parents, special_files, .init = start, .timeout = 20)
+{
+	SHFLCREATEPARMS made;
+	char byte[1];
+
+	cr_assert_eq(size_of("/a/b/file", 4), 3);
+	cr_assert_eq(mkfifo(host_path("rw/a/b/fifo"), 0666), 0);
+	cr_expect_eq(create(guest, rw, "/a/b/fifo", OPEN_OLD | RW, &made), VERR_ACCESS_DENIED);
+	cr_expect_eq(create(guest, rw, "/a/b/fifo", OPEN_OLD | SHFL_CF_ACCESS_READ, &made),
+		     VERR_ACCESS_DENIED);
+	cr_expect_eq(create(guest, rw, "/a/b/fifo", CREATE_NEW | RW, &made), VINF_SUCCESS);
+	cr_expect_eq(made.Result, SHFL_FILE_EXISTS);
+	cr_expect_eq(create(guest, rw, "/a/b", OPEN_OLD | SHFL_CF_ACCESS_READ, &made),
+		     VINF_SUCCESS);
+	cr_expect_eq(read_at(guest, rw, made.Handle, 0, byte, 1), VERR_INVALID_HANDLE,
+		     "a directory, whatever it was opened as");
+}
