@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Replays of traces that were recorded from the service itself. */
 #include <errno.h>
+#include <pthread.h>
 
 #include "replay_tape.h"
+#include "sandbox.h"
 
 static struct tape tape;
 
@@ -53,7 +55,41 @@ Test(replay, nothing_is_left_behind)
 	tape_finish(&tape);
 	cr_assert_eq(tape_replay(&tape, &result), 0);
 	tape_shell("test -z \"$(ls -d %s/sftrace-replay-* 2>/dev/null)\"", tape.dir);
-	cr_assert(result.confined);
+}
+
+/* Tries to change files inside and outside of what its thread is confined to. */
+static void *try_to_write(void *argument)
+{
+	int *outcome = argument;
+	char path[128];
+
+	*outcome = sandbox_enter(tape.share);
+	if (*outcome < 0)
+		return NULL;
+	cr_assert_lt(open(tape.file, O_WRONLY), 0, "the trace can be written");
+	snprintf(path, sizeof(path), "%s/new", tape.dir);
+	cr_assert_lt(open(path, O_WRONLY | O_CREAT, 0600), 0, "files can be made outside");
+	cr_assert_lt(mkdir(path, 0700), 0, "directories can be made outside");
+	cr_assert_lt(unlink(tape.file), 0, "files can be removed outside");
+	snprintf(path, sizeof(path), "%s/new", tape.share);
+	cr_assert_eq(close(open(path, O_WRONLY | O_CREAT, 0600)), 0);
+	cr_assert_eq(unlink(path), 0);
+	return NULL;
+}
+
+Test(replay, the_service_is_confined_where_the_kernel_can)
+{
+	struct replay_result result;
+	pthread_t thread;
+	int supported = 0;
+
+	cr_assert_eq(pthread_create(&thread, NULL, try_to_write, &supported), 0);
+	pthread_join(thread, NULL);
+	cr_assert(supported == 0 || supported == -EOPNOTSUPP);
+	tape_mount(&tape);
+	tape_finish(&tape);
+	cr_assert_eq(tape_replay(&tape, &result), 0);
+	cr_assert_eq(result.confined, supported == 0);
 }
 
 Test(replay, the_recorded_directory_is_not_touched)

@@ -219,3 +219,15 @@ Test(replay_image, one_directory_under_two_names)
 	rebuild(0);
 	assert_rebuilt("f");
 }
+
+/* Names of shares are the same in whatever case. */
+Test(replay_image, a_share_mapped_under_another_case)
+{
+	prepare("echo x > f");
+	tape_map(&tape, "WORK");
+	cr_assert_eq(tape.status, 0);
+	read_whole("/f");
+	rebuild(0);
+	cr_assert_eq(image.n_inherited, 0u);
+	assert_rebuilt("f");
+}
