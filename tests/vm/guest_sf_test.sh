@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The guest's own file system: its promises one by one, random operations against a model in each
+# cache mode, mount options, the devices for programs, and modules that come and go.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+[ -e "$BUILD_DIR/modules/sf.ko" ] || skip "there are no modules (build the target guest_modules)"
+command -v cc >/dev/null || skip "there is no C compiler"
+
+# Files that the guest reads must not lie where it has a file system of its own, such as /tmp.
+shared=$(mktemp -d "$BUILD_DIR/guest_sf_test.XXXXXX")
+trap 'umount "$shared/work/small" 2>/dev/null; rm -rf "$scratch" "$shared"' EXIT
+many=50000
+operations=${SF_OPERATIONS:-2000}
+
+for program in sf_check sf_random; do
+	cc -O1 -Wall -Wextra -Werror -D_GNU_SOURCE -o "$shared/$program" \
+		"$(dirname "$0")/$program.c"
+done
+
+mkdir -p "$shared/work/many" "$shared/work/small"
+(cd "$shared/work/many" && seq -f 'f%.0f' 0 $((many - 1)) | xargs touch)
+if ! mount -t tmpfs -o size=1M tmpfs "$shared/work/small" 2>/dev/null; then
+	echo "the full disk is not tried: cannot mount a tmpfs here"
+	rmdir "$shared/work/small"
+fi
+
+cat >"$shared/guest.sh" <<'GUEST'
+set -eu
+cd /run # where no name is a share's: mount takes those for paths
+shared=$1 operations=$2 build=$3 kernel=$4
+say() { echo "guest: $*"; }
+
+"$shared/sf_check" /mnt/work /mnt/twin
+
+for cache in strict writeback none; do
+	mkdir /mnt/other
+	mount -i -t sf -o "cache=$cache" work /mnt/other
+	mkdir "/mnt/other/$cache"
+	for seed in 1 2; do
+		"$shared/sf_random" "/mnt/other/$cache" "$seed" "$operations"
+	done
+	umount /mnt/other
+	rmdir /mnt/other
+done
+
+mkdir /mnt/other
+refuse() {
+	! mount -i -t sf -o "$1" work /mnt/other 2>/dev/null || { say "mounted with $1"; exit 1; }
+}
+refuse frobnicate
+refuse cache=sometimes
+refuse lock=host
+refuse dmode=7777
+refuse umask=8
+refuse iocharset=klingon
+refuse ttl=soon
+! mount -i -t sf nosuchshare /mnt/other 2>/dev/null || { say "mounted nosuchshare"; exit 1; }
+/run/sf-lab/bin/insmod "$kernel"/lib/modules/*/kernel/fs/nls/nls_iso8859-1.ko
+mount -i -t sf -o uid=7,gid=8,dmask=022,fmode=640,fmask=0040,ttl=5,tag=x,iocharset=iso8859-1 \
+	work /mnt/other
+wanted='uid=7,gid=8,fmode=0640,dmask=022,fmask=040,ttl=5,cache=strict,lock=local,iocharset=iso8859-1,tag=x'
+grep -q "^work /mnt/other sf rw,relatime,$wanted " /proc/mounts ||
+	{ say "wrong options: $(grep other /proc/mounts)"; exit 1; }
+touch /mnt/other/mine
+[ "$(stat -c '%u %g %a' /mnt/other/mine)" = '7 8 600' ] || { say "wrong owner or mode"; exit 1; }
+printf x >"$(printf '/mnt/other/\344')"
+[ -e "$(printf '/mnt/work/\303\244')" ] || { say "the character set is ignored"; exit 1; }
+mount -i -o remount,uid=9,ro /mnt/other
+[ "$(stat -c %u /mnt/other)" = 9 ] || { say "remount changes nothing"; exit 1; }
+! touch /mnt/other/no 2>/dev/null || { say "written to a read-only mount"; exit 1; }
+umount /mnt/other
+say "options are fine"
+
+umount /mnt/work
+umount /mnt/twin
+for _ in 1 2 3 4 5; do
+	/run/sf-lab/bin/rmmod sf
+	/run/sf-lab/bin/rmmod sf_guest
+	/run/sf-lab/bin/insmod "$build/modules/sf_guest.ko"
+	/run/sf-lab/bin/insmod "$build/modules/sf.ko"
+done
+device=$(basename /sys/bus/pci/drivers/sf_guest/0000:*)
+mount -i -t sf work /mnt/work
+exec 7>/mnt/work/open
+echo "$device" >/sys/bus/pci/drivers/sf_guest/unbind
+! stat /mnt/work/many 2>/dev/null || { say "the share answers without a device"; exit 1; }
+! echo lost >&7 2>/dev/null || { say "a write went nowhere"; exit 1; }
+exec 7>&- || true
+echo "$device" >/sys/bus/pci/drivers/sf_guest/bind
+umount /mnt/work
+mount -i -t sf work /mnt/work
+mount -i -t sf work /mnt/twin
+[ -e /mnt/work/many/f0 ] || { say "the share is not back"; exit 1; }
+if dmesg | grep -E 'WARNING|BUG:|Oops|leak|slab.*not empty'; then
+	exit 1
+fi
+say "modules and device come and go"
+GUEST
+
+status=0
+"$bin/sf-lab" --guest sf --timeout 1000 --share "work=$shared/work" \
+	--share "twin=$shared/work:symlinks" --env "SF_MANY=$many" -- \
+	sh "$shared/guest.sh" "$shared" "$operations" "$BUILD_DIR" \
+	"${SF_LAB_GUEST_DIR:-$BUILD_DIR/guest}" 2>"$scratch/err" || status=$?
+if [ $status != 0 ]; then
+	cat "$scratch/err" >&2
+	fail "the guest's status is $status"
+fi
+pass
