@@ -71,12 +71,12 @@ static int write_state(struct trace *trace, const char *incomplete_because)
 	int rc;
 
 	if (!incomplete_because && writer->n_lost) {
-		snprintf(because, sizeof(because), "%" PRId64 " things were lost (see losses)",
-			 writer->n_lost);
+		snprintf(because, sizeof(because), "%" PRId64 " thing%s lost (see losses)",
+			 writer->n_lost, writer->n_lost == 1 ? " was" : "s were");
 		incomplete_because = because;
 	} else if (!incomplete_because && writer->n_damaged) {
-		snprintf(because, sizeof(because), "%" PRId64 " calls are not complete",
-			 writer->n_damaged);
+		snprintf(because, sizeof(because), "%" PRId64 " call%s not complete",
+			 writer->n_damaged, writer->n_damaged == 1 ? " is" : "s are");
 		incomplete_because = because;
 	}
 	rc = trace_set_meta(trace, "state", incomplete_because ? "incomplete" : "complete");

@@ -52,7 +52,7 @@ static const struct section sections[] = {
 	{"losses", "Lost", NULL, "side|hop|reason|n", "tttn",
 	 "SELECT side, hop, reason, n FROM losses"},
 	{"clock", "Guest clock", NULL,
-	 "offset|drift (ppb)|error|fitted on|checked on|violations", "dndnnn",
+	 "offset (ns)|drift (ppb)|error|fitted on|checked on|violations", "nndnnn",
 	 "SELECT offset_ns, drift_ppb, error_ns, fitted, checked, violations FROM clock"},
 };
 /* clang-format on */
