@@ -44,6 +44,9 @@ const volatile uint32_t opt_own_pid; /* never this process */
 #define SYSCALL_UPROBE 336
 #define SYSCALL_MASK 0xfff
 
+/* Linux 6.13; only in programs of sessions. */
+extern bool bpf_session_is_return(void) __ksym __weak;
+
 enum filter { FILTER_UNKNOWN, FILTER_YES, FILTER_NO };
 
 struct call_key {
@@ -458,15 +461,14 @@ static __always_inline void enter_host_call(struct call_state *state, struct pt_
 	host_enter(state, hop, PT_REGS_SP(ctx));
 }
 
-/* Functions that begin or end something. Sleepable where the kernel can. */
-SEC("uprobe")
-int call_enter(struct pt_regs *ctx)
+/* A function that begins or ends something is entered. Whether that is recorded. */
+static __always_inline bool call_entered(struct pt_regs *ctx)
 {
 	uint32_t hop = bpf_get_attach_cookie(ctx);
 	struct call_state *state = host_state(hop);
 
 	if (!state)
-		return 0;
+		return false;
 	switch (hop_kinds[hop & (HOPS_MAX - 1)]) {
 	case CALL:
 		enter_call(state, ctx, hop);
@@ -484,25 +486,24 @@ int call_enter(struct pt_regs *ctx)
 		enter_host_call(state, ctx, hop);
 		break;
 	}
-	return 0;
+	return true;
 }
 
-SEC("uprobe")
-int hop_enter(struct pt_regs *ctx)
+static __always_inline bool hop_entered(struct pt_regs *ctx)
 {
 	struct call_state *state = state_get(false);
 
-	if (state && state->open)
-		hop_push(state, bpf_get_attach_cookie(ctx), PT_REGS_SP(ctx), bpf_ktime_get_ns());
-	return 0;
+	if (!state || !state->open)
+		return false;
+	hop_push(state, bpf_get_attach_cookie(ctx), PT_REGS_SP(ctx), bpf_ktime_get_ns());
+	return true;
 }
 
 /*
  * A return has popped the return address already: 8 bytes further up. Hops
  * return a status (int), but for svcCall and svcComplete, which return nothing.
  */
-SEC("uprobe")
-int hop_exit(struct pt_regs *ctx)
+static __always_inline void hop_left(struct pt_regs *ctx)
 {
 	struct call_state *state = state_get(false);
 	uint64_t ts = bpf_ktime_get_ns(), sp = PT_REGS_SP(ctx) - 8;
@@ -510,20 +511,63 @@ int hop_exit(struct pt_regs *ctx)
 	int64_t ret = (int32_t)PT_REGS_RC(ctx);
 
 	if (!state)
-		return 0;
+		return;
 	hop = bpf_get_attach_cookie(ctx);
 	kind = hop_kinds[hop & (HOPS_MAX - 1)];
 	if (kind == CALL || kind == COMPLETE)
 		ret = 0;
 	if (hop == HOST_HOP_COMPLETE && state->side.completing) {
 		parked_finish(state, sp, ts, ret);
-		return 0;
+		return;
 	}
 	if (!state->open || hop_pop(state, hop, sp, ts, ret) != 0)
-		return 0;
+		return;
 	if (state->in_call && state->list.rec.call.h.kind != CAPTURE_CALL)
 		call_end(state, ret, ts);
 	call_finish(state);
+}
+
+/*
+ * The programs: a session of entry and return where the kernel has those, as
+ * its entry can do without the return; else one for each. "call": sleepable
+ * where the kernel can.
+ */
+SEC("uprobe")
+int call_session(struct pt_regs *ctx)
+{
+	if (!bpf_session_is_return())
+		return !call_entered(ctx);
+	hop_left(ctx);
+	return 0;
+}
+
+SEC("uprobe")
+int hop_session(struct pt_regs *ctx)
+{
+	if (!bpf_session_is_return())
+		return !hop_entered(ctx);
+	hop_left(ctx);
+	return 0;
+}
+
+SEC("uprobe")
+int call_enter(struct pt_regs *ctx)
+{
+	call_entered(ctx);
+	return 0;
+}
+
+SEC("uprobe")
+int hop_enter(struct pt_regs *ctx)
+{
+	hop_entered(ctx);
+	return 0;
+}
+
+SEC("uprobe")
+int hop_exit(struct pt_regs *ctx)
+{
+	hop_left(ctx);
 	return 0;
 }
 

@@ -45,18 +45,28 @@ int feature_bpf(void)
 }
 
 /* A file that is no executable is refused as such only if the rest is understood. */
-int feature_uprobe_multi(void)
+static int uprobe_multi(enum uprobe_multi type)
 {
 	uint64_t offset = 0;
-	int fd = empty_program_load(UPROBE_MULTI_ATTACH_TYPE, 0), err;
+	int fd = empty_program_load((enum bpf_attach_type)type, 0), err;
 
 	if (fd < 0)
 		return fd;
-	err = close_fd(uprobe_multi_link(fd, "/", &offset, NULL, 1, false));
+	err = close_fd(uprobe_multi_link(fd, type, "/", &offset, NULL, 1, false));
 	close(fd);
 	if (err == -EPERM || err == -EACCES)
 		return err;
 	return err == -EBADF ? 0 : -EOPNOTSUPP;
+}
+
+int feature_uprobe_multi(void)
+{
+	return uprobe_multi(UPROBE_MULTI);
+}
+
+int feature_uprobe_session(void)
+{
+	return uprobe_multi(UPROBE_SESSION);
 }
 
 int feature_sleepable_uprobe(void)
@@ -132,6 +142,8 @@ const struct feature features[] = {
 	{"uprobes", "probes on the service's functions (CONFIG_UPROBE_EVENTS)", true, uprobe_pmu},
 	{"uprobe_multi", "all probes in a few links (Linux 6.6); else one link each", false,
 	 feature_uprobe_multi},
+	{"uprobe sessions", "cheaper probes (Linux 6.13); else two for each function", false,
+	 feature_uprobe_session},
 	{"sleepable uprobes", "parameters that are paged out (Linux 6.0); else unreadable", false,
 	 feature_sleepable_uprobe},
 	{"raw tracepoints", "system calls as hops, threads that die (Linux 4.17)", true,

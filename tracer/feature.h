@@ -24,6 +24,7 @@ const struct feature *feature_missing(int *ret_error);
 
 int feature_bpf(void); /* -EPERM: the kernel may have it, this process may not use it */
 int feature_uprobe_multi(void); /* one link for many uprobes */
+int feature_uprobe_session(void); /* one probe for entry and return */
 int feature_sleepable_uprobe(void); /* programs that can page memory in */
 
 /* This process sees the same numbers of processes as the kernel. */

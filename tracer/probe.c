@@ -17,7 +17,7 @@ struct probe {
 	struct host_bpf *skeleton;
 	struct probe_options options;
 	const struct probe_plan *plan;
-	bool multi;
+	bool multi, session;
 	int *link_fds; /* uprobe_multi links */
 	size_t n_link_fds;
 	struct bpf_link **links; /* everything else */
@@ -27,6 +27,7 @@ struct probe {
 /* Sites that go to one program, in the order of attaching: see probe_attach(). */
 struct probe_group {
 	const char *program;
+	bool session; /* entries and returns, on kernels with sessions; else without */
 	bool at_return;
 	bool (*has)(const struct hop *hop);
 };
@@ -139,6 +140,50 @@ static int load_failed(int err, char **ret_message)
 		    name.release, strerror(-err));
 }
 
+static bool any_hop(const struct hop *hop)
+{
+	(void)hop;
+	return true;
+}
+
+static bool inner_hop(const struct hop *hop)
+{
+	return hop->kind == HOP_KIND_INNER;
+}
+
+static bool other_hop(const struct hop *hop)
+{
+	return hop->kind != HOP_KIND_INNER;
+}
+
+/* Exits before entries, calls last: no hop is entered whose exit would be missed. */
+static const struct probe_group groups[] = {
+	{"hop_exit", false, true, any_hop},	  {"hop_enter", false, false, inner_hop},
+	{"call_enter", false, false, other_hop},  {"hop_session", true, false, inner_hop},
+	{"call_session", true, false, other_hop},
+};
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct bpf_program *group_program(const struct probe *probe, const struct probe_group *group)
+{
+	return bpf_object__find_program_by_name(probe->skeleton->obj, group->program);
+}
+
+/* Only the groups that this kernel will attach are loaded. */
+static void groups_set(struct probe *probe)
+{
+	for (size_t i = 0; i < COUNT_OF(groups); i++) {
+		struct bpf_program *program = group_program(probe, &groups[i]);
+
+		bpf_program__set_autoload(program, groups[i].session == probe->session);
+		if (probe->multi)
+			bpf_program__set_expected_attach_type(
+				program, (enum bpf_attach_type)(probe->session ? UPROBE_SESSION
+									       : UPROBE_MULTI));
+	}
+}
+
 static void options_set(struct probe *probe)
 {
 	const struct probe_options *options = &probe->options;
@@ -150,15 +195,12 @@ static void options_set(struct probe *probe)
 	skeleton->rodata->opt_own_pid = getpid();
 	if (!feature_sleepable_uprobe()) {
 		skeleton->rodata->opt_sleepable = 1;
+		bpf_program__set_flags(skeleton->progs.call_session, BPF_F_SLEEPABLE);
 		bpf_program__set_flags(skeleton->progs.call_enter, BPF_F_SLEEPABLE);
 	}
 	bpf_program__set_autoload(skeleton->progs.syscall_enter, options->syscalls);
 	bpf_program__set_autoload(skeleton->progs.syscall_exit, options->syscalls);
-	if (!probe->multi)
-		return;
-	bpf_program__set_expected_attach_type(skeleton->progs.call_enter, UPROBE_MULTI_ATTACH_TYPE);
-	bpf_program__set_expected_attach_type(skeleton->progs.hop_enter, UPROBE_MULTI_ATTACH_TYPE);
-	bpf_program__set_expected_attach_type(skeleton->progs.hop_exit, UPROBE_MULTI_ATTACH_TYPE);
+	groups_set(probe);
 }
 
 int probe_open(const struct probe_options *options, const struct probe_plan *plan,
@@ -173,6 +215,7 @@ int probe_open(const struct probe_options *options, const struct probe_plan *pla
 	probe->options = *options;
 	probe->plan = plan;
 	probe->multi = !options->one_link_each && !feature_uprobe_multi();
+	probe->session = probe->multi && !options->no_session && !feature_uprobe_session();
 	probe->link_fds = calloc(8, sizeof(int));
 	probe->links = calloc(2 * plan->n + 3, sizeof(*probe->links));
 	probe->skeleton = host_bpf__open();
@@ -199,29 +242,6 @@ struct bpf_object *probe_object(struct probe *probe)
 	return probe->skeleton->obj;
 }
 
-static bool any_hop(const struct hop *hop)
-{
-	(void)hop;
-	return true;
-}
-
-static bool inner_hop(const struct hop *hop)
-{
-	return hop->kind == HOP_KIND_INNER;
-}
-
-static bool other_hop(const struct hop *hop)
-{
-	return hop->kind != HOP_KIND_INNER;
-}
-
-/* Exits before entries, calls last: no hop is entered whose exit would be missed. */
-static const struct probe_group groups[] = {
-	{"hop_exit", true, any_hop},
-	{"hop_enter", false, inner_hop},
-	{"call_enter", false, other_hop},
-};
-
 static int attach_each(struct probe *probe, const struct bpf_program *program, bool at_return,
 		       const uint64_t *offsets, const uint64_t *cookies, size_t n)
 {
@@ -241,8 +261,9 @@ static int attach_each(struct probe *probe, const struct bpf_program *program, b
 static int attach_multi(struct probe *probe, const struct bpf_program *program, bool at_return,
 			const uint64_t *offsets, const uint64_t *cookies, size_t n)
 {
-	int fd = uprobe_multi_link(bpf_program__fd(program), probe->options.service, offsets,
-				   cookies, n, at_return);
+	int fd = uprobe_multi_link(bpf_program__fd(program),
+				   probe->session ? UPROBE_SESSION : UPROBE_MULTI,
+				   probe->options.service, offsets, cookies, n, at_return);
 
 	if (fd < 0)
 		return fd;
@@ -253,8 +274,7 @@ static int attach_multi(struct probe *probe, const struct bpf_program *program, 
 static int attach_group(struct probe *probe, const struct probe_group *group)
 {
 	const struct probe_plan *plan = probe->plan;
-	const struct bpf_program *program =
-		bpf_object__find_program_by_name(probe->skeleton->obj, group->program);
+	const struct bpf_program *program = group_program(probe, group);
 	uint64_t *offsets = calloc(2 * plan->n, sizeof(*offsets));
 	uint64_t *cookies = offsets + plan->n;
 	size_t n = 0;
@@ -307,8 +327,9 @@ int probe_attach(struct probe *probe, char **ret_message)
 		return fail(ret_message, err, "cannot attach to the kernel's tracepoints: %s%s",
 			    strerror(-err), probe->options.syscalls ? " (try --no-syscalls)" : "");
 	}
-	for (size_t i = 0; !err && i < sizeof(groups) / sizeof(groups[0]); i++)
-		err = attach_group(probe, &groups[i]);
+	for (size_t i = 0; !err && i < COUNT_OF(groups); i++)
+		if (groups[i].session == probe->session)
+			err = attach_group(probe, &groups[i]);
 	if (!err)
 		return 0;
 	probe_detach(probe);

@@ -21,6 +21,7 @@ struct probe_options {
 	uint32_t snaplen; /* bytes of file data kept of each parameter; UINT32_MAX: all */
 	bool syscalls; /* system calls are hops as well */
 	bool one_link_each; /* as on kernels without uprobe_multi */
+	bool no_session; /* as on kernels without sessions */
 };
 
 /* A hop and where it is in the service. */

@@ -135,6 +135,7 @@ static int probes_open(struct recording *recording)
 		.snaplen = options->snaplen,
 		.syscalls = options->syscalls,
 		.one_link_each = getenv("SFTRACE_NO_UPROBE_MULTI") != NULL,
+		.no_session = getenv("SFTRACE_NO_UPROBE_SESSION") != NULL,
 	};
 	char *message = NULL;
 

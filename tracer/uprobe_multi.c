@@ -28,12 +28,12 @@ struct link_create_attr {
 _Static_assert(offsetof(struct link_create_attr, path) == 16, "layout of bpf_attr");
 _Static_assert(offsetof(struct link_create_attr, pid) == 56, "layout of bpf_attr");
 
-int uprobe_multi_link(int program_fd, const char *file, const uint64_t *offsets,
-		      const uint64_t *cookies, uint32_t n, bool at_return)
+int uprobe_multi_link(int program_fd, enum uprobe_multi type, const char *file,
+		      const uint64_t *offsets, const uint64_t *cookies, uint32_t n, bool at_return)
 {
 	struct link_create_attr attr = {
 		.program_fd = program_fd,
-		.attach_type = UPROBE_MULTI_ATTACH_TYPE,
+		.attach_type = type,
 		.path = (uintptr_t)file,
 		.offsets = (uintptr_t)offsets,
 		.cookies = (uintptr_t)cookies,

@@ -9,13 +9,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define UPROBE_MULTI_ATTACH_TYPE 48 /* expected attach type of its programs */
+/* What its programs are for; also their expected attach type. */
+enum uprobe_multi {
+	UPROBE_MULTI = 48, /* entries or returns */
+	UPROBE_SESSION = 57 /* both; the entry's program returns 1 to do without the return */
+};
 
 /*
  * Returns the link's file descriptor, or negative errno. cookies may be NULL.
- * at_return: the probes are on the functions' returns.
+ * at_return: the probes are on the functions' returns (not with sessions).
  */
-int uprobe_multi_link(int program_fd, const char *file, const uint64_t *offsets,
-		      const uint64_t *cookies, uint32_t n, bool at_return);
+int uprobe_multi_link(int program_fd, enum uprobe_multi type, const char *file,
+		      const uint64_t *offsets, const uint64_t *cookies, uint32_t n, bool at_return);
 
 #endif

@@ -118,13 +118,18 @@ expect "state" complete "select value from meta where key = 'state'"
 no_spools
 rm "${share:?}"/*
 
-echo "== one link for each probe, as on older kernels"
-# shellcheck disable=SC2046
-SFTRACE_NO_UPROBE_MULTI=1 record 0 -- $(drive) write 20 4096
-expect "calls of WRITE" 20 "select count(*) from calls where fn_name = 'SHFL_FN_WRITE' and complete"
-check_nesting
-check_contents "count_in = 4096" "$share"/drive-*.bin
-rm "${share:?}"/*
+for lacks in UPROBE_MULTI UPROBE_SESSION; do
+	echo "== without $lacks, as on older kernels"
+	export "SFTRACE_NO_$lacks=1"
+	# shellcheck disable=SC2046
+	record 0 -- $(drive) write 20 4096
+	unset "SFTRACE_NO_$lacks"
+	expect "calls of WRITE" 20 \
+		"select count(*) from calls where fn_name = 'SHFL_FN_WRITE' and complete"
+	check_nesting
+	check_contents "count_in = 4096" "$share"/drive-*.bin
+	rm "${share:?}"/*
+done
 
 echo "== options"
 # shellcheck disable=SC2046
