@@ -74,8 +74,8 @@ static bool live_handle_is_moot(const struct replay_call *call)
 			       call->event.status == call->info->type_status));
 }
 
-static bool live_map_handle(const struct live *live, const struct replay_call *call,
-			    uint64_t recorded, uint64_t *ret, struct replay_finding *finding)
+static bool live_map_handle(const struct live *live, struct replay_call *call, uint64_t recorded,
+			    uint64_t *ret, struct replay_finding *finding)
 {
 	const struct live_handle *handle = map_get(&live->handles, recorded);
 
@@ -86,7 +86,8 @@ static bool live_map_handle(const struct live *live, const struct replay_call *c
 		*ret = handle->live;
 		return true;
 	}
-	if (live_handle_is_moot(call)) {
+	if (!live->gaps || live_handle_is_moot(call)) {
+		call->unknown_handle = true;
 		*ret = live_invalid_handle(live, recorded);
 		return true;
 	}
@@ -126,6 +127,7 @@ bool live_map(const struct live *live, struct replay_call *call, struct replay_f
 {
 	uint32_t n = replay_recorded_parms(&call->event);
 
+	call->unknown_handle = false;
 	if (!call->info || call->event.kind != TRACE_CALL)
 		return true;
 	for (unsigned i = 0; i < n && i < call->info->n_parms; i++)

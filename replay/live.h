@@ -23,14 +23,16 @@ struct live {
 	struct map clients; /* recorded id: struct replay_client */
 	struct map handles; /* recorded handle: struct live_handle */
 	uint32_t roots[SHFL_MAX_MAPPINGS]; /* by recorded root */
+	bool gaps; /* calls are missing: they may have opened handles */
 };
 
 void live_init(struct live *live, struct hgcm_service *service);
 void live_clear(struct live *live);
 
 /*
- * Replaces recorded roots and handles in call->parms by live ones. False: a
- * handle was opened before the trace began; finding says so.
+ * Replaces recorded roots and handles in call->parms by live ones. Handles that
+ * the trace has not opened become invalid ones; but if calls are missing that
+ * may have opened them: false, and finding says so.
  */
 bool live_map(const struct live *live, struct replay_call *call, struct replay_finding *finding);
 

@@ -75,6 +75,8 @@ static void replay_found(struct replay *replay, const struct trace_call *event,
 		result->first = *finding;
 	if (finding->verdict != REPLAY_DIVERGED && !result->first_left_out.verdict)
 		result->first_left_out = *finding;
+	if (finding->verdict != REPLAY_DIVERGED)
+		replay->live.gaps = true;
 	if (replay->options->report)
 		replay->options->report(replay->options->user, event, finding);
 }
@@ -126,8 +128,11 @@ static void replay_ended(struct replay *replay, const struct replay_call *call)
 
 	if (call->event.kind == TRACE_CALL)
 		handle = live_handle_of(&replay->live, call);
-	compare_call(&options, call, handle ? &handle->listing : NULL, &more, &finding,
-		     &uncompared);
+	if (!compare_call(&options, call, handle ? &handle->listing : NULL, &more, &finding,
+			  &uncompared) &&
+	    call->unknown_handle && call->event.kind == TRACE_CALL)
+		snprintf(finding.what, sizeof(finding.what),
+			 "status, on a handle that the trace did not open");
 	replay->result->uncompared += uncompared;
 	replay_found(replay, &call->event, &finding);
 	if (call->event.kind == TRACE_CALL && live_learn(&replay->live, call) < 0)
@@ -408,6 +413,7 @@ static int replay_with_service(struct replay *replay)
 	if (ret < 0)
 		return ret;
 	live_init(&replay->live, replay->service);
+	replay->live.gaps = trace_is_incomplete(replay->trace, NULL) != 0;
 	ret = replay_add_inherited(replay);
 	if (!ret)
 		ret = replay_events(replay);

@@ -22,6 +22,7 @@ struct replay_call {
 	uint32_t n_parms; /* in parms */
 	VBOXHGCMSVCPARM parms[VBOX_HGCM_MAX_PARMS]; /* live: as it ended */
 	struct replay_buffer buffers[SHFL_MAX_PARMS];
+	bool unknown_handle; /* one that the trace has not opened */
 	int32_t status; /* live */
 };
 

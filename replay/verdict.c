@@ -94,7 +94,7 @@ static const struct {
 	const char *key;
 } left_out[] = {
 	{REPLAY_UNFINISHED, "had not ended when recorded", "unfinished"},
-	{REPLAY_INHERITED, "use what was opened before the trace began", "inherited"},
+	{REPLAY_INHERITED, "use a client or handle whose opening is not in the trace", "inherited"},
 	{REPLAY_UNPLAYABLE, "lack something in the trace", "unplayable"},
 };
 

@@ -255,16 +255,21 @@ TAPE_UNUSED static void tape_begin(struct tape *tape)
 	cr_assert_eq(hgcm_service_load(SFSERVICE_PATH, &tape->service, &message), 0, "%s", message);
 }
 
-/* Ends the recording; then the trace can be replayed. */
-TAPE_UNUSED static void tape_finish(struct tape *tape)
+/* Ends the recording, complete if "because" is NULL; then it can be replayed. */
+TAPE_UNUSED static void tape_finish_because(struct tape *tape, const char *because)
 {
 	char *message = NULL;
 
 	hgcm_service_unload(tape->service);
 	tape->service = NULL;
-	cr_assert_eq(trace_finish(tape->trace, NULL), 0, "%s", trace_error(tape->trace));
+	cr_assert_eq(trace_finish(tape->trace, because), 0, "%s", trace_error(tape->trace));
 	trace_close(tape->trace);
 	cr_assert_eq(trace_open(tape->file, &tape->trace, &message), 0, "%s", message);
+}
+
+TAPE_UNUSED static void tape_finish(struct tape *tape)
+{
+	tape_finish_because(tape, NULL);
 }
 
 /* Changes the finished trace. */

@@ -310,20 +310,38 @@ Test(replay, handles_are_mapped)
 	tape_assert_same(&tape);
 }
 
-/* Opened before the trace began: nobody knows what it is. */
-Test(replay, inherited_handles_are_left_out)
+static int64_t record_with_unknown_handle(void)
 {
-	struct replay_result result;
 	int64_t call_id;
 
 	tape_mount(&tape);
 	open_off_the_record();
 	call_id = tape_write(&tape, 1, 0, "where?");
 	cr_assert_eq(tape.status, 0);
-	tape_finish(&tape);
+	return call_id;
+}
+
+/* What opened it may be what was lost: nobody knows which file it is. */
+Test(replay, unknown_handles_of_incomplete_traces_are_left_out)
+{
+	struct replay_result result;
+	int64_t call_id = record_with_unknown_handle();
+
+	tape_finish_because(&tape, "the ring was full");
 	cr_assert_eq(tape_replay(&tape, &result), 4);
 	cr_assert_eq(result.n[REPLAY_INHERITED], 1);
 	cr_assert_eq(result.first_left_out.call_id, call_id);
+}
+
+Test(replay, unknown_handles_of_complete_traces_are_no_handles)
+{
+	int64_t call_id = record_with_unknown_handle();
+	struct replay_finding finding;
+
+	tape_finish(&tape);
+	finding = tape_assert_diverges(&tape, call_id);
+	cr_assert_str_eq(finding.what, "status, on a handle that the trace did not open");
+	cr_assert_str_eq(finding.got, "VERR_INVALID_HANDLE");
 }
 
 Test(replay, a_changed_byte_that_was_read_back)
