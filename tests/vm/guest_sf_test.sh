@@ -21,6 +21,7 @@ for program in sf_check sf_random; do
 		"$(dirname "$0")/$program.c"
 done
 
+cp "$(dirname "$0")/../../sf-impl/guest/mount.sf" "$shared/"
 mkdir -p "$shared/work/many" "$shared/work/small"
 (cd "$shared/work/many" && seq -f 'f%.0f' 0 $((many - 1)) | xargs touch)
 if ! mount -t tmpfs -o size=1M tmpfs "$shared/work/small" 2>/dev/null; then
@@ -40,9 +41,10 @@ for cache in strict writeback none; do
 	mkdir /mnt/other
 	mount -i -t sf -o "cache=$cache" work /mnt/other
 	mkdir "/mnt/other/$cache"
-	for seed in 1 2; do
-		"$shared/sf_random" "/mnt/other/$cache" "$seed" "$operations"
-	done
+	mkdir "/mnt/other/$cache/1" "/mnt/other/$cache/2"
+	"$shared/sf_random" "/mnt/other/$cache/1" 1 "$operations" &
+	"$shared/sf_random" "/mnt/other/$cache/2" 2 "$operations"
+	wait $!
 	umount /mnt/other
 	rmdir /mnt/other
 done
@@ -74,6 +76,14 @@ mount -i -o remount,uid=9,ro /mnt/other
 ! touch /mnt/other/no 2>/dev/null || { say "written to a read-only mount"; exit 1; }
 umount /mnt/other
 say "options are fine"
+
+mkdir /run/cwd /run/cwd/work
+cd /run/cwd
+"$shared/mount.sf" "$PWD/work" /mnt/other -o ttl=7,cache=none -n
+grep -q '^work /mnt/other sf .*,ttl=7,cache=none,' /proc/mounts ||
+	{ say "mount.sf: $(grep other /proc/mounts)"; exit 1; }
+umount /mnt/other
+cd /run
 
 umount /mnt/work
 umount /mnt/twin

@@ -71,8 +71,6 @@ int vboxCallWritePages(struct VBGLHGCMHANDLE *client, const struct shfl_map *map
 		       u64 offset, u32 *count, const struct shfl_pages *pages, u64 *ret_end);
 int vboxCallAppend(struct VBGLHGCMHANDLE *client, const struct shfl_map *map, u64 handle,
 		   u64 *offset, u32 *count, const void *buffer);
-int vboxCallLock(struct VBGLHGCMHANDLE *client, const struct shfl_map *map, u64 handle,
-		 u64 offset, u64 length, u32 flags);
 /* @bytes: room in, filled out. @ret_more: whether there is more to list. */
 int vboxCallDirInfo(struct VBGLHGCMHANDLE *client, const struct shfl_map *map, u64 handle,
 		    u32 flags, u32 *bytes, void *buffer, u32 *ret_entries, bool *ret_more);
@@ -88,8 +86,6 @@ int vboxCallReadLink(struct VBGLHGCMHANDLE *client, const struct shfl_map *map,
 		     const SHFLSTRING *path, u32 size, char *buffer);
 int vboxCallSymlink(struct VBGLHGCMHANDLE *client, const struct shfl_map *map,
 		    const SHFLSTRING *path, const SHFLSTRING *target, SHFLFSOBJINFO *ret_info);
-int vboxCallSetFileSize(struct VBGLHGCMHANDLE *client, const struct shfl_map *map, u64 handle,
-			u64 size);
 
 /* What has been asked of the host so far, by function number. */
 struct shfl_statistic {

@@ -284,17 +284,6 @@ noinline int vboxCallWritePages(struct VBGLHGCMHANDLE *client, const struct shfl
 	return transfer_pages(client, &call, SHFL_FN_WRITE, count, pages, ret_end);
 }
 
-noinline int vboxCallLock(struct VBGLHGCMHANDLE *client, const struct shfl_map *map, u64 handle,
-			  u64 offset, u64 length, u32 flags)
-{
-	struct shfl_call call = {
-		.parms = { value32(map->root), value64(handle), value64(offset), value64(length),
-			   value32(flags) },
-	};
-
-	return make(client, &call, SHFL_FN_LOCK, 5);
-}
-
 noinline int vboxCallDirInfo(struct VBGLHGCMHANDLE *client, const struct shfl_map *map, u64 handle,
 			     u32 flags, u32 *bytes, void *buffer, u32 *ret_entries, bool *ret_more)
 {
@@ -377,14 +366,4 @@ noinline int vboxCallSymlink(struct VBGLHGCMHANDLE *client, const struct shfl_ma
 	};
 
 	return make(client, &call, SHFL_FN_SYMLINK, 4);
-}
-
-noinline int vboxCallSetFileSize(struct VBGLHGCMHANDLE *client, const struct shfl_map *map,
-				 u64 handle, u64 size)
-{
-	struct shfl_call call = {
-		.parms = { value32(map->root), value64(handle), value64(size) },
-	};
-
-	return make(client, &call, SHFL_FN_SET_FILE_SIZE, 3);
 }
