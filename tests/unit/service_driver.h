@@ -73,7 +73,8 @@ static char driver_dir[64];
 static VBOXHGCMSVCPARM parms[VBOX_HGCM_MAX_PARMS]; /* of the last CALL */
 static struct driver_call_state driver_calls[256];
 static unsigned driver_next_call;
-static struct client *driver_clients[128];
+static struct client *driver_clients[128]; /* by id */
+static uint32_t driver_next_client;
 static int driver_descriptors; /* before the service was loaded */
 static bool driver_restored; /* what pfnIsCallRestored says */
 
@@ -225,6 +226,7 @@ DRIVER_UNUSED static void driver_load(void)
 	strcpy(driver_dir, "/tmp/test_service_XXXXXX");
 	cr_assert_not_null(mkdtemp(driver_dir));
 	driver_descriptors = count_descriptors();
+	driver_next_client = 1;
 	table = (VBOXHGCMSVCFNTABLE){
 		.cbSize = sizeof(table),
 		.u32Version = VBOX_HGCM_SVC_VERSION,
@@ -256,10 +258,9 @@ DRIVER_UNUSED static void driver_start(void)
 
 DRIVER_UNUSED static struct client *client_connect(void)
 {
-	static uint32_t next_id = 1;
 	struct client *client = malloc(sizeof(*client));
 
-	client->id = next_id++;
+	client->id = driver_next_client++;
 	client->data = calloc(1, table.cbClient);
 	cr_assert_eq(table.pfnConnect(table.pvService, client->id, client->data, 0, false),
 		     VINF_SUCCESS);

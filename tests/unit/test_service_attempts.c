@@ -93,8 +93,7 @@ static const char *const paths[] = {
 	"/loop",
 	"/loop/secret",
 	"/hard\xff/../../outside/secret",
-	"/a\xc0\xaf..\xc0\xaf"
-	"outside",
+	"/a\xc0\xaf..\xc0\xaf/outside",
 	"/..\\outside\\secret",
 	"..\\outside\\secret",
 	"/fifo",
