@@ -27,7 +27,8 @@ struct side_state {
 	unsigned int completing_tgid; /* the key of a parked call that this thread is completing */
 	unsigned long long completing; /* 0: none */
 	unsigned int filter; /* enum filter */
-	unsigned int pad;
+	unsigned int dropped; /* the call dropped_handle is being made, and not recorded */
+	unsigned long long dropped_handle;
 };
 
 #include "common.bpf.h"
@@ -37,6 +38,13 @@ _Static_assert(SHFL_MAX_PARMS == 8, "parameters in side_state");
 const volatile uint32_t opt_pid; /* only this process; 0: any */
 const volatile uint32_t opt_ancestor; /* only descendants of this process; 0: any */
 const volatile uint32_t opt_own_pid; /* never this process */
+
+/* Which calls; control events are always recorded, but for other clients' ones. */
+const volatile uint64_t opt_functions; /* a bit for each; 0: all */
+const volatile uint32_t opt_client; /* only this one; 0: any */
+const volatile char opt_comm[CAPTURE_COMM_SIZE]; /* only threads of that name; "": any */
+const volatile uint32_t opt_failed; /* only calls that failed */
+const volatile uint64_t opt_slower_ns; /* only calls that took that long */
 
 #define PARKED_MAX 256
 #define ANCESTORS_MAX 32 /* how far up opt_ancestor is looked for */
@@ -251,9 +259,22 @@ static __always_inline void call_end(struct call_state *state, int32_t status, u
 		call->h.flags |= CAPTURE_F_OTHER_THREAD;
 }
 
+/* What is known only when a call has ended. One that hangs is always of interest. */
+static __always_inline bool call_is_kept(const struct capture_call *call)
+{
+	if (call->h.kind != CAPTURE_CALL || !(call->h.flags & CAPTURE_F_ENDED))
+		return true;
+	if (opt_failed && !VBOX_FAILURE(call->status))
+		return false;
+	return call->end_ns - call->enter_ns >= opt_slower_ns;
+}
+
 static __always_inline void call_send(struct call_state *state)
 {
-	call_emit(state, state->list.rec.call.n_spans);
+	if (call_is_kept(&state->list.rec.call))
+		call_emit(state, state->list.rec.call.n_spans);
+	else
+		state->in_call = 0;
 }
 
 static __always_inline struct call_key call_key(const struct call_state *state)
@@ -357,17 +378,24 @@ __noinline int parked_finish(struct call_state *state, uint64_t sp, uint64_t ts,
 	return 0;
 }
 
-/* Opens the state for a call or a control event; what was left open is closed. */
-static __always_inline struct capture_call *host_begin(struct call_state *state, uint32_t hop,
-						       uint32_t kind)
+/* What was left open, as its return was not seen, is closed. */
+static __always_inline void host_close_left(struct call_state *state)
 {
 	if (state->side.completing)
 		parked_finish(state, 0, 0, 0);
-	if (state->open) {
-		count_loss(state->hop, CAPTURE_LOSS_EXIT_MISSED);
-		state->list.rec.call.h.flags |= CAPTURE_F_EXIT_LOST;
-		call_finish(state);
-	}
+	if (!state->open)
+		return;
+	count_loss(state->hop, CAPTURE_LOSS_EXIT_MISSED);
+	state->list.rec.call.h.flags |= CAPTURE_F_EXIT_LOST;
+	call_finish(state);
+}
+
+/* Opens the state for a call or a control event. */
+static __always_inline struct capture_call *host_begin(struct call_state *state, uint32_t hop,
+						       uint32_t kind)
+{
+	host_close_left(state);
+	state->side.dropped = 0;
 	state_open(state, hop);
 	state->side.n_parms = 0;
 	return call_begin(state, kind);
@@ -461,15 +489,65 @@ static __always_inline void enter_host_call(struct call_state *state, struct pt_
 	host_enter(state, hop, PT_REGS_SP(ctx));
 }
 
+static __always_inline bool client_passes(uint32_t client)
+{
+	return !opt_client || client == opt_client;
+}
+
+static __always_inline bool comm_passes(void)
+{
+	char comm[CAPTURE_COMM_SIZE];
+
+	if (!opt_comm[0])
+		return true;
+	bpf_get_current_comm(comm, sizeof(comm));
+	for (int i = 0; i < CAPTURE_COMM_SIZE; i++) {
+		if (comm[i] != opt_comm[i])
+			return false;
+		if (!comm[i])
+			break;
+	}
+	return true;
+}
+
+/* What is known of a call when it begins. */
+static __always_inline bool call_passes(struct pt_regs *ctx)
+{
+	uint32_t fn = PT_REGS_PARM5(ctx);
+
+	if (!client_passes(PT_REGS_PARM3(ctx)))
+		return false;
+	if (opt_functions && (fn >= 64 || !(opt_functions >> (fn & 63) & 1)))
+		return false;
+	return comm_passes();
+}
+
+/* A function of one of these kinds begins something that is to be recorded. */
+static __always_inline bool begin_passes(struct call_state *state, struct pt_regs *ctx,
+					 uint32_t kind)
+{
+	if (kind == CONNECT || kind == DISCONNECT)
+		return client_passes(PT_REGS_PARM2(ctx));
+	if (kind == COMPLETE)
+		return !state->side.dropped || state->side.dropped_handle != PT_REGS_PARM1(ctx);
+	if (kind != CALL || call_passes(ctx))
+		return true;
+	host_close_left(state);
+	state->side.dropped = 1;
+	state->side.dropped_handle = PT_REGS_PARM2(ctx);
+	return false;
+}
+
 /* A function that begins or ends something is entered. Whether that is recorded. */
 static __always_inline bool call_entered(struct pt_regs *ctx)
 {
 	uint32_t hop = bpf_get_attach_cookie(ctx);
+	uint32_t kind = hop_kinds[hop & (HOPS_MAX - 1)];
 	struct call_state *state = host_state(hop);
 
-	if (!state)
+	if (!state || !begin_passes(state, ctx, kind))
 		return false;
-	switch (hop_kinds[hop & (HOPS_MAX - 1)]) {
+	switch (kind) {
 	case CALL:
 		enter_call(state, ctx, hop);
 		break;
@@ -589,10 +667,10 @@ static __always_inline bool syscall_is_hop(uint64_t nr)
 SEC("raw_tp/sys_enter")
 int syscall_enter(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct call_state *state = state_get(false);
 	uint64_t nr = ctx->args[1];
+	struct call_state *state = syscall_is_hop(nr) ? state_get(false) : NULL;
 
-	if (state && state->open && syscall_is_hop(nr))
+	if (state && state->open)
 		hop_push(state, CAPTURE_HOP_SYSCALL | (nr & SYSCALL_MASK),
 			 syscall_sp((void *)ctx->args[0]), bpf_ktime_get_ns());
 	return 0;

@@ -184,6 +184,15 @@ static void groups_set(struct probe *probe)
 	}
 }
 
+static void filter_set(struct host_bpf *skeleton, const struct probe_filter *filter)
+{
+	skeleton->rodata->opt_functions = filter->functions;
+	skeleton->rodata->opt_client = filter->client;
+	memcpy((char *)skeleton->rodata->opt_comm, filter->comm, sizeof(filter->comm));
+	skeleton->rodata->opt_failed = filter->failed;
+	skeleton->rodata->opt_slower_ns = filter->slower_ns;
+}
+
 static void options_set(struct probe *probe)
 {
 	const struct probe_options *options = &probe->options;
@@ -193,6 +202,7 @@ static void options_set(struct probe *probe)
 	skeleton->rodata->opt_pid = options->pid;
 	skeleton->rodata->opt_ancestor = options->ancestor;
 	skeleton->rodata->opt_own_pid = getpid();
+	filter_set(skeleton, &options->filter);
 	if (!feature_sleepable_uprobe()) {
 		skeleton->rodata->opt_sleepable = 1;
 		bpf_program__set_flags(skeleton->progs.call_session, BPF_F_SLEEPABLE);

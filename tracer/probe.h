@@ -14,11 +14,21 @@
 #include "ring.h"
 #include "symbols.h"
 
+/* Which calls are recorded; all zero: all. Decided in the kernel. */
+struct probe_filter {
+	uint64_t functions; /* a bit for each SHFL function; 0: all */
+	uint32_t client; /* 0: any */
+	char comm[CAPTURE_COMM_SIZE]; /* of the thread; "": any */
+	bool failed; /* only those that failed */
+	uint64_t slower_ns; /* only those that took at least so long */
+};
+
 struct probe_options {
 	const char *service; /* the file */
 	pid_t pid; /* only this process; 0: any */
 	pid_t ancestor; /* only descendants of this process; 0: any */
 	uint32_t snaplen; /* bytes of file data kept of each parameter; UINT32_MAX: all */
+	struct probe_filter filter;
 	bool syscalls; /* system calls are hops as well */
 	bool one_link_each; /* as on kernels without uprobe_multi */
 	bool no_session; /* as on kernels without sessions */

@@ -133,6 +133,7 @@ static int probes_open(struct recording *recording)
 		.pid = options->pid,
 		.ancestor = options->command ? getpid() : 0,
 		.snaplen = options->snaplen,
+		.filter = options->filter,
 		.syscalls = options->syscalls,
 		.one_link_each = getenv("SFTRACE_NO_UPROBE_MULTI") != NULL,
 		.no_session = getenv("SFTRACE_NO_UPROBE_SESSION") != NULL,
@@ -175,6 +176,7 @@ static void notes_write(struct recording *recording)
 	struct recorder *recorder = recording->recorder;
 	char *service = realpath(options->service, NULL);
 	char *command = options->command ? command_text(options->command) : NULL;
+	char *filter = record_filter_text(&options->filter);
 	struct utsname name = {0};
 	char text[32];
 
@@ -189,6 +191,9 @@ static void notes_write(struct recording *recording)
 	snprintf(text, sizeof(text), "%u", options->snaplen);
 	recorder_note(recorder, "snaplen", options->snaplen == UINT32_MAX ? "all" : text);
 	recorder_note(recorder, "syscalls", options->syscalls ? "1" : "0");
+	if (filter)
+		recorder_note(recorder, "filter", filter);
+	free(filter);
 	free(service);
 	free(command);
 }

@@ -7,13 +7,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "link.h"
 #include "record_options.h"
 #include "ring.h"
 #include "service_path.h"
+#include "shfl_table.h"
 
-enum { OPTION_SERVICE = 256, OPTION_GUEST, OPTION_SNAPLEN, OPTION_BUFFER, OPTION_NO_SYSCALLS };
+enum {
+	OPTION_SERVICE = 256,
+	OPTION_GUEST,
+	OPTION_SNAPLEN,
+	OPTION_BUFFER,
+	OPTION_NO_SYSCALLS,
+	OPTION_CLIENT,
+	OPTION_COMM,
+	OPTION_SLOWER
+};
 
 static const struct option long_options[] = {
 	{"output", required_argument, NULL, 'o'},
@@ -24,6 +35,11 @@ static const struct option long_options[] = {
 	{"guest", required_argument, NULL, OPTION_GUEST},
 	{"snaplen", required_argument, NULL, OPTION_SNAPLEN},
 	{"buffer", required_argument, NULL, OPTION_BUFFER},
+	{"function", required_argument, NULL, 'e'},
+	{"failed", no_argument, NULL, 'Z'},
+	{"client", required_argument, NULL, OPTION_CLIENT},
+	{"comm", required_argument, NULL, OPTION_COMM},
+	{"slower-than", required_argument, NULL, OPTION_SLOWER},
 	{"no-syscalls", no_argument, NULL, OPTION_NO_SYSCALLS},
 	{0},
 };
@@ -44,6 +60,14 @@ static void help(void)
 	     "  --snaplen N|all     bytes of file data and listings to keep of a parameter (all)\n"
 	     "  --buffer SIZE       of the kernel's ring for each CPU, e.g. 64M\n"
 	     "  --no-syscalls       system calls are no hops\n"
+	     "\n"
+	     "Only calls that fulfil all of these; the kernel drops the others:\n"
+	     "  -e, --function FN[,FN]...  of these functions, e.g. -e WRITE,CREATE\n"
+	     "  -Z, --failed               that failed\n"
+	     "  --slower-than DURATION     that took at least so long, e.g. 500us, 10ms, 1s\n"
+	     "  --client ID                of this client of the service\n"
+	     "  --comm NAME                served by a thread of this name\n"
+	     "A call that has not ended passes -Z and --slower-than.\n"
 	     "\n"
 	     "SIGUSR1 has the calls in flight written at once; otherwise they are every 2 s.\n"
 	     "SIGINT and SIGTERM end the recording in good order.\n"
@@ -90,6 +114,126 @@ int parse_bytes(const char *text, uint64_t max, uint64_t *ret)
 	return 0;
 }
 
+/* "WRITE" or "SHFL_FN_WRITE", in any case, as a bit; 0: there is no such function. */
+static uint64_t function_bit(const char *name, size_t length)
+{
+	static const char prefix[] = "SHFL_FN_";
+	size_t skip = sizeof(prefix) - 1;
+
+	if (length > skip && !strncasecmp(name, prefix, skip)) {
+		name += skip;
+		length -= skip;
+	}
+	for (uint32_t fn = 0; fn < 64; fn++) {
+		const struct shfl_fn_info *info = shfl_fn_find(fn);
+
+		if (info && strlen(info->name) == length && !strncasecmp(info->name, name, length))
+			return 1ull << fn;
+	}
+	return 0;
+}
+
+static int parse_functions(const char *text, uint64_t *functions)
+{
+	for (;;) {
+		size_t length = strcspn(text, ",");
+		uint64_t bit = function_bit(text, length);
+
+		if (!bit)
+			return -EINVAL;
+		*functions |= bit;
+		if (!text[length])
+			return 0;
+		text += length + 1;
+	}
+}
+
+int parse_duration(const char *text, uint64_t *ret_ns)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}};
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno || !isdigit((unsigned char)*text))
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(end, units[i].name))
+			continue;
+		if (value > INT64_MAX / units[i].ns)
+			return -EINVAL;
+		*ret_ns = value * units[i].ns;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static void filter_print(FILE *out, const struct probe_filter *filter)
+{
+	for (uint32_t fn = 0; fn < 64; fn++)
+		if (filter->functions >> fn & 1)
+			fprintf(out, " %s", shfl_fn_find(fn)->name);
+	if (filter->failed)
+		fputs(" failed", out);
+	if (filter->slower_ns)
+		fprintf(out, " slower than %llu ns", (unsigned long long)filter->slower_ns);
+	if (filter->client)
+		fprintf(out, " client %u", filter->client);
+	if (*filter->comm)
+		fprintf(out, " comm %s", filter->comm);
+}
+
+char *record_filter_text(const struct probe_filter *filter)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	filter_print(out, filter);
+	if (fclose(out) || !size) {
+		free(text);
+		return NULL;
+	}
+	memmove(text, text + 1, size); /* the first space */
+	return text;
+}
+
+/* What is wrong with the value of an option that is part of the filter, as a format. */
+static const char *take_filter(struct probe_filter *filter, int option, const char *value)
+{
+	uint64_t number;
+
+	switch (option) {
+	case 'e':
+		if (parse_functions(value, &filter->functions))
+			return "'%s' is no list of functions: names like WRITE,CREATE";
+		return NULL;
+	case 'Z':
+		filter->failed = true;
+		return NULL;
+	case OPTION_SLOWER:
+		if (parse_duration(value, &filter->slower_ns))
+			return "'%s' is no duration: a number with ns, us, ms or s";
+		return NULL;
+	case OPTION_CLIENT:
+		if (parse_bytes(value, UINT32_MAX, &number) || !number)
+			return "'%s' is not the number of a client";
+		filter->client = number;
+		return NULL;
+	default:
+		if (!*value || strlen(value) >= sizeof(filter->comm))
+			return "'%s' is no name of a thread: 1 to 15 bytes";
+		strcpy(filter->comm, value);
+		return NULL;
+	}
+}
+
 /* Returns what is wrong with an option's value, as a format; NULL: nothing. */
 static const char *take_option(struct record_options *options, const char **service, int option,
 			       const char *value)
@@ -125,9 +269,11 @@ static const char *take_option(struct record_options *options, const char **serv
 			return "'%s' is no size of a buffer: bytes, or with K, M, G; at most 1G";
 		options->ring_bytes = number;
 		return NULL;
-	default:
+	case OPTION_NO_SYSCALLS:
 		options->syscalls = false;
 		return NULL;
+	default:
+		return take_filter(&options->filter, option, value);
 	}
 }
 
@@ -144,7 +290,7 @@ int record_options_parse(int argc, char **argv, struct record_options *options)
 	};
 	opterr = 0;
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "+:o:p:fh", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+:o:p:e:Zfh", long_options, NULL)) != -1) {
 		const char *problem;
 
 		if (option == 'h') {

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "probe.h"
+
 struct record_options {
 	const char *output;
 	char *service; /* malloc'd */
@@ -16,6 +18,7 @@ struct record_options {
 	uint32_t snaplen;
 	size_t ring_bytes;
 	bool syscalls;
+	struct probe_filter filter;
 	bool force;
 	char **command; /* NULL: none */
 };
@@ -28,7 +31,13 @@ enum { RECORD_RUN, RECORD_HELP, RECORD_USAGE };
  */
 int record_options_parse(int argc, char **argv, struct record_options *options);
 
+/* The filter in words, malloc'd; NULL: none, or no memory. */
+char *record_filter_text(const struct probe_filter *filter);
+
 /* "4096", "16M": a number of bytes. 0 or -EINVAL. */
 int parse_bytes(const char *text, uint64_t max, uint64_t *ret);
+
+/* "500us", "10ms", "1s": in ns. 0 or -EINVAL. */
+int parse_duration(const char *text, uint64_t *ret_ns);
 
 #endif

@@ -144,6 +144,61 @@ expect "their length in the call" 4096 "
 expect "paths are whole" 1 "select count(distinct path) > 2 from calls"
 rm -r "${share:?}"/*
 
+echo "== filters"
+# filtered OPTION... : the functions of the calls that were recorded, each once.
+filtered() {
+	local expected=$1
+	shift
+	# shellcheck disable=SC2046
+	record 0 "$@" -- $(drive) mix write 20 4096
+	expect "functions with $*" "$expected" "select group_concat(fn) from
+		(select distinct replace(fn_name, 'SHFL_FN_', '') as fn from calls order by 1)"
+	rm -r "${share:?}"/*
+}
+filtered WRITE -e WRITE
+expect "WRITEs" 21 "select count(*) from calls"
+expect "their hops" "svcCall,vbsfWrite,RTFileWrite,pwrite64,svcComplete" "
+	select group_concat(hop) from (select hop from spans where call_id =
+	(select max(call_id) from calls) order by idx)"
+expect "control events all the same" "ADD_MAPPING,connect,disconnect" \
+	"select group_concat(replace(event, 'SHFL_FN_', '')) from control"
+expect "the filter in the notes" "WRITE" "select value from meta where key = 'filter'"
+check_nesting
+filtered READ,RENAME,WRITE -e shfl_fn_rename,Write -e READ
+filtered CLOSE -Z
+expect "the refused call" "1|VERR_INVALID_HANDLE" "select count(*), status_name from calls"
+filtered CLOSE --failed -e CLOSE,WRITE
+filtered WRITE --client 1 --comm sf-drive -e WRITE
+SFTRACE_NO_UPROBE_SESSION=1 filtered WRITE -e WRITE
+for nobody in "--client 77" "--comm nobody" "--comm sf-driv" "--comm sf-drivers" "--slower-than 100s"; do
+	# shellcheck disable=SC2086
+	filtered "" $nobody
+done
+record 0 --slower-than 9999us --no-syscalls -- "$drive" --service "$service" wait "$scratch"
+expect "the one call that took longer" VERR_CANCELLED "select group_concat(status_name) from calls"
+record 0 --service "$sleepy" --slower-than 100s -- sh -c \
+	"timeout -s KILL 0.3 '$drive' --service '$sleepy' call 9 call 1 || true"
+expect "a call that has not ended passes" 1 "select group_concat(fn) from calls"
+while read -r option value; do
+	record 2 "$option" "$value" -- true
+	says "'$value'"
+done <<'END'
+-e NOTHING
+-e WRITE,
+-e ,WRITE
+-e WRITE,WRITER
+--client 0
+--client one
+--client 4294967296
+--comm a-name-of-16-byt
+--slower-than 5
+--slower-than ms
+--slower-than -1ms
+--slower-than 5m
+--slower-than 99999999999s
+END
+record 2 --comm "" -- true
+
 echo "== a call that is completed later, by another event"
 # shellcheck disable=SC2046
 record 0 -- $(drive) wait "$scratch"
