@@ -188,6 +188,9 @@ static void check_removed(void)
 	put("gone", "another");
 	OK(pread(fd, text, 8, 0) == 2 && holds("gone", "another"));
 	OK(!close(fd));
+	fd = open("gone", O_WRONLY | O_APPEND);
+	OK(!unlink("gone") && !ftruncate(fd, 3) && write(fd, "end", 3) == 3 && !fsync(fd));
+	OK(!fstat(fd, &attributes) && attributes.st_size == 6 && !close(fd));
 }
 
 static void check_refused(void)

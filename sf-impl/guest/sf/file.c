@@ -63,7 +63,7 @@ static int sf_file_release(struct inode *inode, struct file *file)
 /* A file that is open for reading only can still be flushed through another handle. */
 static int flush_any(struct inode *inode)
 {
-	struct sf_handle *handle = sf_handle_find(inode, SHFL_CF_ACCESS_WRITE);
+	struct sf_handle *handle = sf_handle_find(inode, SHFL_CF_ACCESS_WRITE | SHFL_CF_ACCESS_APPEND);
 	int ret;
 
 	if (!handle)
@@ -184,18 +184,22 @@ static const struct vm_operations_struct sf_vm_operations = {
 	.page_mkwrite = filemap_page_mkwrite,
 };
 
-/* Pages are written to their places: through an appending handle they cannot be. */
+/*
+ * Pages are written to their places: through an appending handle they cannot be.
+ * Not under the inode's lock, which writers hold when they need the mappings'.
+ */
 static int need_plain_handle(struct file *file)
 {
 	struct sf_handle *handle = file->private_data;
 	struct inode *inode = file_inode(file);
-	int ret = 0;
+	struct sf_handle *plain;
+	int ret;
 
-	inode_lock(inode);
-	if ((handle->access & SHFL_CF_ACCESS_APPEND) && !handle->plain)
-		ret = sf_handle_open(inode, file_dentry(file), SHFL_CF_ACCESS_READWRITE,
-				     &handle->plain);
-	inode_unlock(inode);
+	if (!(handle->access & SHFL_CF_ACCESS_APPEND) || READ_ONCE(handle->plain))
+		return 0;
+	ret = sf_handle_open(inode, file_dentry(file), SHFL_CF_ACCESS_READWRITE, &plain);
+	if (!ret && cmpxchg(&handle->plain, NULL, plain))
+		sf_handle_release(inode, plain);
 	return ret;
 }
 

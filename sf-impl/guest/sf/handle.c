@@ -93,12 +93,16 @@ int sf_handle_open(struct inode *inode, struct dentry *dentry, u32 flags,
 
 static bool handle_fits(const struct sf_handle *handle, u32 access)
 {
-	if ((access & SHFL_CF_ACCESS_WRITE) && (handle->access & SHFL_CF_ACCESS_APPEND))
+	if ((access & SHFL_CF_ACCESS_WRITE) && (handle->access & ~access & SHFL_CF_ACCESS_APPEND))
 		return false;
+	access &= SHFL_CF_ACCESS_MASK_RW;
 	return (handle->access & access) == access;
 }
 
-/* One that allows @access, of no other kind if that is 0; writing means at any place. */
+/*
+ * One that allows @access, any if that is 0. Writing means at any place, unless
+ * an appending handle will do as well.
+ */
 struct sf_handle *sf_handle_find(struct inode *inode, u32 access)
 {
 	struct sf_inode *object = sf_i(inode);
@@ -149,6 +153,7 @@ int sf_handle_flush(struct sf_handle *handle)
 	return vbgl_errno(rc);
 }
 
+/* Each comes up once before one does again. */
 static struct sf_handle *next_unflushed(struct sf_share *share)
 {
 	struct sf_handle *handle;
@@ -158,6 +163,7 @@ static struct sf_handle *next_unflushed(struct sf_share *share)
 	list_for_each_entry(handle, &share->handles, of_share) {
 		if (READ_ONCE(handle->unflushed)) {
 			refcount_inc(&handle->references);
+			list_move_tail(&handle->of_share, &share->handles);
 			found = handle;
 			break;
 		}
@@ -166,14 +172,27 @@ static struct sf_handle *next_unflushed(struct sf_share *share)
 	return found;
 }
 
+static unsigned int count_handles(struct sf_share *share)
+{
+	struct list_head *each;
+	unsigned int count = 0;
+
+	spin_lock(&share->handles_lock);
+	list_for_each(each, &share->handles)
+		count++;
+	spin_unlock(&share->handles_lock);
+	return count;
+}
+
 /* sync(2): dirty pages are at the host already; from there to its disk. */
 int sf_sync_fs(struct super_block *super, int wait)
 {
 	struct sf_share *share = sf_share(super);
+	unsigned int left = count_handles(share); /* a busy writer is not waited for */
 	struct sf_handle *handle;
 	int ret = 0;
 
-	while (wait && !ret) {
+	while (wait && !ret && left--) {
 		handle = next_unflushed(share);
 		if (!handle)
 			break;

@@ -376,7 +376,7 @@ static int handle_for_change(struct inode *inode, struct dentry *dentry, bool si
 	u32 flags = access | SHFL_CF_ACCESS_ATTR_WRITE;
 
 	*ret_opened = false;
-	*ret_handle = sf_handle_find(inode, access);
+	*ret_handle = sf_handle_find(inode, access | SHFL_CF_ACCESS_APPEND);
 	if (*ret_handle)
 		return 0;
 	if (S_ISDIR(inode->i_mode))
