@@ -85,6 +85,25 @@ grep -q '^work /mnt/other sf .*,ttl=7,cache=none,' /proc/mounts ||
 umount /mnt/other
 cd /run
 
+# The classic chain, function by function: three writes of a page cross each hop three times.
+hops='sf_write_begin sf_write_end sf_reg_write_aux vboxCallWrite VbglHGCMCall vbglDriverIOCtl
+	VBoxGuestIDCCall VBoxGuestCommonIOCtl VbglR0HGCMInternalCall VbglGRPerform'
+tracing=/sys/kernel/tracing
+exec 8>/mnt/work/chain
+echo "$hops" | tr -s ' \n\t' '\n' >$tracing/set_ftrace_filter
+echo function >$tracing/current_tracer
+echo >$tracing/trace
+dd if=/dev/zero bs=4096 count=3 status=none >&8
+cat $tracing/trace >/run/trace
+echo nop >$tracing/current_tracer
+echo >$tracing/set_ftrace_filter
+exec 8>&-
+chain=$(sed -n 's/^ *dd-.*: \([A-Za-z0-9_]*\) .*/\1/p' /run/trace | tr '\n' ' ')
+# shellcheck disable=SC2116,SC2086
+wanted=$(echo $hops)
+[ "$chain" = "$wanted $wanted $wanted " ] || { say "the chain is $chain"; exit 1; }
+say "the chain is whole"
+
 umount /mnt/work
 umount /mnt/twin
 for _ in 1 2 3 4 5; do
