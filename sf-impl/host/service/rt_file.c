@@ -30,7 +30,7 @@ static int32_t transfer_status(ssize_t result, size_t *ret_done)
 	return status_of(result);
 }
 
-/* In a directory that is at hand; other failures than two are for rt_beneath_open() to judge. */
+/* In a directory that is at hand; other failures than two are for the whole path to give. */
 static int open_at_hand(int root, const char *path, int flags, mode_t mode)
 {
 	const char *name;
@@ -39,10 +39,8 @@ static int open_at_hand(int root, const char *path, int flags, mode_t mode)
 
 	if (dir < 0)
 		return -ESTALE;
-	fd = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
-	if (fd >= 0)
-		return fd;
-	return errno == ENOENT && rt_parent_is_stale(root, dir) ? -ESTALE : -errno;
+	fd = rt_beneath_open(dir, name, flags | O_NOFOLLOW, mode);
+	return fd == -ENOENT && rt_parent_is_stale(root, dir) ? -ESTALE : fd;
 }
 
 /*
