@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "load.h"
+#include "spool_index.h"
 #include "spool_maker.h"
 #include "leak_check.h"
 #include "trace_fixture.h"
@@ -656,6 +657,59 @@ Test(load, absurd_calls_are_kept)
 			" FROM calls",
 			"4294967295 4294967295 -2147483648 0");
 	cr_assert_query(&f, "SELECT group_concat(hop) FROM spans", "syscall_unknown,hop_9");
+}
+
+Test(load, too_many_spools)
+{
+	const char *spools[70];
+	struct load_options options = {0};
+	char *message = NULL;
+
+	maker_end(&host, true);
+	maker_end(&guest, true);
+	for (size_t i = 0; i < 70; i++)
+		spools[i] = host.path;
+	cr_assert_eq(load_spools(spools, 70, f.file, &options, &message), -EMFILE);
+	cr_assert(strstr(message, "too many spool files"), "%s", message);
+	free(message);
+}
+
+static void no_progress(void *user, uint64_t bytes)
+{
+	(void)user;
+	(void)bytes;
+}
+
+/* A spool that changes while it is loaded. */
+Test(load, a_record_that_changed)
+{
+	struct made_call made = host_write(1, 1000000, 0);
+	struct spool_side sides[3] = {0};
+	static char record[2 * CAPTURE_CHUNK_MAX];
+	char *message = NULL;
+	FILE *file;
+
+	put_call(&host, &made);
+	maker_end(&host, true);
+	maker_end(&guest, true);
+	cr_assert_eq(spool_index_add(sides, host.path, no_progress, NULL, &message), 0);
+	spool_index_finish(&sides[CAPTURE_SIDE_HOST]);
+	cr_assert_eq(sides[CAPTURE_SIDE_HOST].calls.n, 1u);
+	cr_assert_eq(spool_read(&sides[CAPTURE_SIDE_HOST], sides[CAPTURE_SIDE_HOST].calls.places,
+				(struct capture_header *)record),
+		     0);
+	file = fopen(host.path, "r+");
+	cr_assert_eq(fseek(file, sizeof(struct capture_file_header) + 4, SEEK_SET), 0);
+	fputs("\377\377\377\377", file);
+	fclose(file);
+	cr_assert_eq(spool_read(&sides[CAPTURE_SIDE_HOST], sides[CAPTURE_SIDE_HOST].calls.places,
+				(struct capture_header *)record),
+		     -EUCLEAN);
+	cr_assert_eq(truncate(host.path, 40), 0);
+	cr_assert_eq(spool_read(&sides[CAPTURE_SIDE_HOST], sides[CAPTURE_SIDE_HOST].calls.places,
+				(struct capture_header *)record),
+		     -EUCLEAN);
+	spool_side_free(&sides[CAPTURE_SIDE_HOST]);
 }
 
 /* Any bit may be wrong: the loader says so or makes a trace, and both can be read. */

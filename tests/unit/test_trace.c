@@ -334,6 +334,50 @@ Test(trace, spans_and_their_summaries)
 			"100 1000000 10000");
 }
 
+static void add_chain(const char *const hops[], int n)
+{
+	struct trace_call call = write_call(&f, 1, 0, 1);
+	struct trace_span spans[8];
+
+	for (int i = 0; i < n; i++)
+		spans[i] = (struct trace_span){.hop = hops[i],
+					       .side = TRACE_SIDE_HOST,
+					       .depth = (uint8_t)i,
+					       .parent = i - 1,
+					       .n = 1,
+					       .enter_ns = call.start_ns + i,
+					       .exit_ns = call.start_ns + 100 - i};
+	cr_assert_eq(trace_add_call(f.trace, &call, spans, (size_t)n), 0);
+}
+
+Test(trace, hops_are_a_tree)
+{
+	const char *const usual[] = {"svcCall", "vbsfWrite", "pwrite64"};
+	const char *const seldom[] = {"svcCall", "pwrite64"};
+
+	add_chain(usual, 3);
+	add_chain(usual, 3);
+	add_chain(seldom, 2);
+	fixture_reopen(&f, NULL);
+	cr_assert_query(
+		&f, "SELECT group_concat(level || hop || coalesce(parent, '-')) FROM hop_latency",
+		"0svcCall-,1vbsfWritesvcCall,2pwrite64vbsfWrite");
+}
+
+Test(trace, hops_that_call_each_other_are_a_tree_too)
+{
+	const char *const one[] = {"a", "b", "a", "b"};
+	const char *const other[] = {"b", "a", "a"};
+
+	add_chain(one, 4);
+	for (int i = 0; i < 3; i++)
+		add_chain(other, 3);
+	fixture_reopen(&f, NULL);
+	cr_assert_query(&f, "SELECT count(*) || ' ' || count(DISTINCT position) FROM hop_latency",
+			"2 2");
+	cr_assert_query(&f, "SELECT sum(parent IS NULL) FROM hop_latency", "1");
+}
+
 /* An op of two calls: its own time is what neither of them took. */
 Test(trace, a_hop_around_two_calls_counts_once)
 {
@@ -491,6 +535,7 @@ Test(trace, calls_that_cannot_be_stored_are_refused)
 {
 	struct trace_call call = write_call(&f, 1, 0, 1), bad;
 	struct trace_span span = {"x", TRACE_SIDE_HOST, 0, 0, 1, 1, 1, 0, 0};
+	static struct trace_span many[257];
 
 	add_call(&f, &call);
 	cr_assert_eq(trace_add_call(f.trace, &call, NULL, 0), -EINVAL);
@@ -511,6 +556,9 @@ Test(trace, calls_that_cannot_be_stored_are_refused)
 	bad.parms[1].type = 3;
 	cr_assert_eq(trace_add_call(f.trace, &bad, NULL, 0), -EINVAL);
 	cr_assert_eq(trace_add_call(f.trace, &call, &span, 1), -EINVAL); /* its own parent */
+	for (size_t i = 0; i < 257; i++)
+		many[i] = (struct trace_span){.hop = "x", .side = TRACE_SIDE_HOST, .parent = -1};
+	cr_assert_eq(trace_add_call(f.trace, &call, many, 257), -EINVAL);
 	add_call(&f, &call);
 }
 
