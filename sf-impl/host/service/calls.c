@@ -419,18 +419,16 @@ static const struct function host_functions[] = {
 
 static bool has_kind(const VBOXHGCMSVCPARM *parm, uint8_t kind)
 {
-	switch (kind) {
-	case SHFL_KIND_32BIT:
-		return parm->type == VBOX_HGCM_SVC_PARM_32BIT;
-	case SHFL_KIND_64BIT:
-		return parm->type == VBOX_HGCM_SVC_PARM_64BIT;
-	case SHFL_KIND_PTR:
-		return parm->type == VBOX_HGCM_SVC_PARM_PTR;
-	case SHFL_KIND_DATA:
-		return parm->type == VBOX_HGCM_SVC_PARM_PTR ||
-		       parm->type == VBOX_HGCM_SVC_PARM_PAGES;
-	}
-	return true;
+	static const uint8_t types[] = {
+		[SHFL_KIND_32BIT] = 1 << VBOX_HGCM_SVC_PARM_32BIT,
+		[SHFL_KIND_64BIT] = 1 << VBOX_HGCM_SVC_PARM_64BIT,
+		[SHFL_KIND_PTR] = 1 << VBOX_HGCM_SVC_PARM_PTR,
+		[SHFL_KIND_DATA] = 1 << VBOX_HGCM_SVC_PARM_PTR | 1 << VBOX_HGCM_SVC_PARM_PAGES,
+	};
+
+	if (kind >= COUNT_OF(types)) /* any */
+		return true;
+	return parm->type <= VBOX_HGCM_SVC_PARM_PAGES && (types[kind] & 1u << parm->type);
 }
 
 static int32_t check_type(const struct call *call, const struct shfl_fn_info *info, unsigned i)
@@ -449,6 +447,8 @@ static bool role_is_valid(const struct call *call, const struct shfl_parm_info *
 {
 	bool utf8;
 
+	if (info->role < SHFL_ROLE_PATH) /* a number */
+		return true;
 	switch (info->role) {
 	case SHFL_ROLE_PATTERN:
 		if (!ptr_size(call, i))
