@@ -30,6 +30,7 @@
 struct recording {
 	struct record_options options;
 	struct probe_plan plan;
+	struct stat service; /* the file that the probes are in */
 	struct recorder *recorder;
 	struct link *link;
 	char directory[64]; /* of our own socket; "" */
@@ -146,6 +147,7 @@ static int probes_open(struct recording *recording)
 			      "leave the command and -p out, or run it outside");
 	if (options->pid && kill(options->pid, 0) && errno == ESRCH)
 		return refuse("there is no process of that number%s%s", "", "");
+	stat(options->service, &recording->service);
 	if (probe_plan_make(options->service, &recording->plan, &message))
 		return complain(message);
 	if (recorder_open(&probes, &recording->plan, options->ring_bytes, recording->host_spool,
@@ -382,11 +384,22 @@ static int summary(struct recording *recording)
 	return incomplete ? SFTRACE_INCOMPLETE : SFTRACE_OK;
 }
 
+/* Another file has its name now: probes are in the old one. */
+static bool service_replaced(const struct recording *recording)
+{
+	struct stat st;
+
+	return stat(recording->options.service, &st) || st.st_ino != recording->service.st_ino ||
+	       st.st_dev != recording->service.st_dev;
+}
+
 /* What is known to be missing, but not to the spools. */
 static const char *missing(const struct recording *recording)
 {
 	if (recording->state.spool_error)
 		return "the spool file could not be written";
+	if (service_replaced(recording))
+		return "the service's file was replaced, calls to the new one are missing";
 	if (*recording->guest.agent_error)
 		return "the guest's agent could not record";
 	return *recording->guest.error ? "the line to the guest's agent broke" : NULL;

@@ -49,6 +49,7 @@ enum {
 	RECORD_PARAMETERS,
 	RECORD_PAYLOAD,
 	RECORD_SYSCALLS,
+	RECORD_FILTERED,
 	HISTOGRAM_SAME,
 	HISTOGRAM_TWO,
 	PRINT_SAME,
@@ -72,6 +73,8 @@ static struct way ways[N_WAYS] = {
 			    NULL, 0},
 	[RECORD_SYSCALLS] = {"sftrace record, 4 hops and pwrite64, payload", RECORD, "", NULL, NULL,
 			     0},
+	[RECORD_FILTERED] = {"sftrace record, a filter drops every call",
+			     RECORD "--no-syscalls -e CLOSE", "", NULL, NULL, 0},
 	[HISTOGRAM_SAME] = {"bpftrace, histogram on the same 4 hops",
 			    BPFTRACE HISTOGRAM(svcCall) HISTOGRAM(vbsfWrite) HISTOGRAM(RTFileWrite)
 				    HISTOGRAM(svcComplete) "\"",

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hgcm.h"
@@ -162,6 +163,30 @@ static void run_write(struct drive *drive, char **arguments)
 		fill(block, size, i);
 		transfer(drive, SHFL_FN_WRITE, handle, i * size, parm_pointer(block, size), size);
 	}
+	close_handle(drive, handle);
+	free(block);
+}
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* spin SECONDS SIZE: writes as fast as it can, the n-th at offset n of spin-PID.bin. */
+static void run_spin(struct drive *drive, char **arguments)
+{
+	double until = now() + number(arguments[0]);
+	uint64_t size = number(arguments[1]), handle;
+	unsigned char *block = allocate(size);
+	char name[64];
+
+	snprintf(name, sizeof(name), "/spin-%d.bin", getpid());
+	handle = create(drive, name, NEW_FILE | SHFL_CF_ACCESS_READWRITE);
+	for (uint64_t i = 0; now() < until; i++)
+		transfer(drive, SHFL_FN_WRITE, handle, i, parm_pointer(block, size), size);
 	close_handle(drive, handle);
 	free(block);
 }
@@ -378,6 +403,7 @@ static void run_pause(struct drive *drive, char **arguments)
 static const struct command commands[] = {
 	{"write", " COUNT SIZE", 2, run_write},
 	{"read", " COUNT SIZE", 2, run_read},
+	{"spin", " SECONDS SIZE", 2, run_spin},
 	{"pages", " SIZE", 1, run_pages},
 	{"mix", "", 0, run_mix},
 	{"wait", " DIR", 1, run_wait},
