@@ -81,7 +81,17 @@ static void read_batch(struct sf_handle *handle, struct shfl_pages *pages, loff_
 	finish_read(pages, count, VBOX_SUCCESS(rc));
 }
 
-static void sf_readahead(struct readahead_control *control)
+/* For one page a list of pages is not worth its making. */
+static void read_single(struct readahead_control *control)
+{
+	struct page *page = readahead_page(control);
+
+	fill_page(control->file, page);
+	unlock_page(page);
+	put_page(page);
+}
+
+static void read_batches(struct readahead_control *control)
 {
 	struct sf_handle *handle = reading_handle(control->mapping->host, control->file);
 	u32 max = min_t(u32, readahead_count(control), SF_PAGES_MAX);
@@ -98,6 +108,14 @@ static void sf_readahead(struct readahead_control *control)
 	}
 	kvfree(pages.pages);
 	sf_handle_put(handle);
+}
+
+static void sf_readahead(struct readahead_control *control)
+{
+	if (readahead_count(control) == 1)
+		read_single(control);
+	else
+		read_batches(control);
 }
 
 static bool gathers(const struct inode *inode)

@@ -336,15 +336,16 @@ static int perform_call(struct hgcm_call *call, u32 requestor, struct vboxguest_
 noinline int VbglR0HGCMInternalCall(struct VBoxGuestHGCMCallInfo *info, size_t size, u32 flags,
 				    u32 requestor, struct vboxguest_wait *wait)
 {
-	struct hgcm_call call = {
-		.info = info,
-		.parms = (HGCMFunctionParameter64 *)(info + 1),
-		.info_size = size,
-		.count = info->cParms,
-		.user = flags & VBGLR0_HGCM_USER,
-	};
+	struct hgcm_call call; /* large: only what is used of it is cleared */
 	int rc;
 
+	call.info = info;
+	call.parms = (HGCMFunctionParameter64 *)(info + 1);
+	call.info_size = size;
+	call.count = min(info->cParms, VMMDEV_MAX_HGCM_PARMS);
+	call.user = flags & VBGLR0_HGCM_USER;
+	call.buffers = 0;
+	memset(call.plan, 0, call.count * sizeof(call.plan[0]));
 	wait->leaked = false;
 	rc = make_plan(&call);
 	if (VBOX_SUCCESS(rc))

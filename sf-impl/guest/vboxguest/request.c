@@ -28,8 +28,8 @@ void vboxguest_request_exit(void)
 static void *request_memory(u32 size)
 {
 	if (size <= SMALL_REQUEST)
-		return kmem_cache_zalloc(small_requests, GFP_NOFS);
-	return alloc_pages_exact(size, GFP_NOFS | GFP_DMA32 | __GFP_ZERO);
+		return kmem_cache_alloc(small_requests, GFP_NOFS);
+	return alloc_pages_exact(size, GFP_NOFS | GFP_DMA32);
 }
 
 int VbglGRAlloc(void **ret_request, u32 size, u32 type, u32 requestor)
@@ -41,6 +41,7 @@ int VbglGRAlloc(void **ret_request, u32 size, u32 type, u32 requestor)
 	request = request_memory(size);
 	if (!request)
 		return VERR_NO_MEMORY;
+	memset(request, 0, size);
 	request->size = size;
 	request->version = VMMDEV_REQUEST_HEADER_VERSION;
 	request->requestType = type;
