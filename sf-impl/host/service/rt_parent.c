@@ -179,17 +179,20 @@ static int open_component(int dir, const char *name)
 	return (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
 }
 
-/* Opens it, watches it, and looks whether it is still there. */
+/*
+ * Opens it, watches it, and looks whether it is still there. Subvolumes of Btrfs are
+ * not entered: they go with all that is in them.
+ */
 static int step_into(int dir, const char *name)
 {
 	int fd = open_component(dir, name);
-	struct stat before, after;
+	struct stat above, before, after;
 
 	if (fd < 0)
 		return fd;
-	if (watch_directory(fd) && !fstat(fd, &before) &&
-	    !fstatat(dir, name, &after, AT_SYMLINK_NOFOLLOW) && before.st_dev == after.st_dev &&
-	    before.st_ino == after.st_ino)
+	if (watch_directory(fd) && !fstat(dir, &above) && !fstat(fd, &before) &&
+	    !fstatat(dir, name, &after, AT_SYMLINK_NOFOLLOW) && above.st_dev == before.st_dev &&
+	    before.st_dev == after.st_dev && before.st_ino == after.st_ino)
 		return fd;
 	close(fd);
 	return -1;
