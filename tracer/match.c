@@ -380,25 +380,48 @@ static size_t find_in_time(const struct match_call *guest, const bool *taken, si
 	return found;
 }
 
+/*
+ * Order has the last word: a pair that time disproves, but for which there is no other partner,
+ * stays one. Returns how many host calls have another partner than before.
+ */
+static long keep_order(const uint32_t *before, size_t n_host, uint32_t *guest_of, bool *taken,
+		       struct match_counts *counts)
+{
+	long changed = 0;
+
+	counts->matched = 0;
+	for (size_t i = 0; i < n_host; i++) {
+		if (guest_of[i] == MATCH_NONE && before[i] != MATCH_NONE && !taken[before[i]]) {
+			guest_of[i] = before[i];
+			taken[before[i]] = true;
+		}
+		counts->matched += guest_of[i] != MATCH_NONE;
+		changed += guest_of[i] != before[i];
+	}
+	return changed;
+}
+
 long match_repair(const struct match_call *guest, size_t n_guest, const struct match_call *host,
 		  size_t n_host, const struct trace_clock *clock, uint32_t *guest_of,
 		  struct match_counts *counts)
 {
 	bool *taken = calloc(n_guest + 1, sizeof(*taken));
+	uint32_t *before = calloc(n_host + 1, sizeof(*before));
 	long changed = 0;
 
-	if (!taken)
+	if (!taken || !before) {
+		free(taken);
+		free(before);
 		return -ENOMEM;
+	}
+	memcpy(before, guest_of, n_host * sizeof(*before));
 	for (size_t i = 0; i < n_host; i++) {
 		if (guest_of[i] == MATCH_NONE)
 			continue;
-		if (times_agree(&guest[guest_of[i]], &host[i], clock)) {
+		if (times_agree(&guest[guest_of[i]], &host[i], clock))
 			taken[guest_of[i]] = true;
-			continue;
-		}
-		guest_of[i] = MATCH_NONE;
-		counts->matched--;
-		changed++;
+		else
+			guest_of[i] = MATCH_NONE;
 	}
 	for (size_t i = 0; i < n_host; i++) {
 		uint32_t found = 0;
@@ -412,10 +435,10 @@ long match_repair(const struct match_call *guest, size_t n_guest, const struct m
 			continue;
 		guest_of[i] = found;
 		taken[found] = true;
-		counts->matched++;
 		counts->ambiguous += n > 1;
-		changed++;
 	}
+	changed = keep_order(before, n_host, guest_of, taken, counts);
 	free(taken);
+	free(before);
 	return changed;
 }

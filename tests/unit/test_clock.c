@@ -98,6 +98,16 @@ Test(clock, a_long_recording)
 	expect_found(MAX_PAIRS, 1000000000, 99, 12345);
 }
 
+Test(clock, a_few_calls_do_not_tell_a_drift)
+{
+	struct trace_clock clock;
+
+	make_pairs(10, 1000000, 123456789, 20000);
+	cr_assert_eq(clock_fit(pairs, 10, &clock), 0);
+	cr_assert_leq(llabs(clock.drift_ppb), 100000, "%ld", clock.drift_ppb);
+	cr_assert_eq(clock.violations, 0);
+}
+
 Test(clock, one_call)
 {
 	struct trace_clock clock;

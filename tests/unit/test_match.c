@@ -213,6 +213,18 @@ Test(match, times_repair_what_looks_the_same)
 	cr_assert_eq(match_repair(guest, n_guest, host, n_host, &clock, guest_of, &counts), 0);
 }
 
+Test(match, order_stands_where_time_knows_no_better)
+{
+	struct trace_clock clock = {.offset_ns = 1000000000};
+
+	for (uint64_t i = 0; i < 10; i++)
+		both(i);
+	match();
+	cr_assert_eq(match_repair(guest, n_guest, host, n_host, &clock, guest_of, &counts), 0);
+	expect_run(0, 0, 10);
+	cr_assert_eq(counts.matched, 10u);
+}
+
 Test(match, unfinished_calls_are_matched)
 {
 	struct trace_clock clock = {.error_ns = 1000};
