@@ -104,6 +104,9 @@ struct trace_clock {
 
 struct trace;
 
+/* Whether FILE begins like a trace, damaged or of another schema as it may be. */
+bool trace_file_is_ours(const char *file);
+
 /* Writing. */
 
 /*

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -623,4 +624,20 @@ int trace_get_payload(struct trace *trace, int64_t payload_id, void **ret_data,
 	if (trace->get_payload)
 		sqlite3_reset(trace->get_payload);
 	return rc;
+}
+
+/* A SQLite file has its application_id, big endian, at offset 68 of its header. */
+bool trace_file_is_ours(const char *file)
+{
+	static const char magic[16] = "SQLite format 3";
+	unsigned char header[72];
+	FILE *in = fopen(file, "re");
+	size_t n = in ? fread(header, 1, sizeof(header), in) : 0;
+	uint32_t id = 0;
+
+	if (in)
+		fclose(in);
+	for (size_t i = 68; n == sizeof(header) && i < sizeof(header); i++)
+		id = id << 8 | header[i];
+	return id == TRACE_APPLICATION_ID && memcmp(header, magic, sizeof(magic)) == 0;
 }

@@ -91,7 +91,11 @@ static void print_help(void)
 	      "  --buffer SIZE      for each processor (at most 8M)\n"
 	      "  -h, --help         this\n"
 	      "\n"
-	      "SIGUSR1 sends the calls that are in flight.\n",
+	      "SIGUSR1 sends the calls that are in flight.\n"
+	      "\n"
+	      "Examples:\n"
+	      "  sftrace agent --port /dev/virtio-ports/sftrace -- ls /mnt/work\n"
+	      "  sftrace agent --payload -o guest.spool -- cp -r src /mnt/work\n",
 	      stdout);
 }
 

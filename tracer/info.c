@@ -241,6 +241,10 @@ static void print_help(void)
 	fputs("Usage: sftrace info [--json] FILE\n"
 	      "Says what a trace holds, how it was made, and whether anything is missing.\n"
 	      "\n"
+	      "Examples:\n"
+	      "  sftrace info t.db\n"
+	      "  sftrace info --json t.db | jq .shares\n"
+	      "\n"
 	      "Exit status: 0, 1 failed, 2 usage, 4 the trace is incomplete.\n",
 	      stdout);
 }

@@ -51,13 +51,23 @@ static const struct verb *verb_find(const char *name)
 	return NULL;
 }
 
+/* argv[0] is what getopt's messages begin with. */
+static int verb_run(const struct verb *verb, int argc, char **argv)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "sftrace %s", verb->name);
+	argv[0] = name;
+	return verb->run(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 	const struct verb *verb = verb_find(name);
 
 	if (verb)
-		return verb->run(argc - 1, argv + 1);
+		return verb_run(verb, argc - 1, argv + 1);
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		help(stdout);
 		return SFTRACE_OK;

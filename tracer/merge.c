@@ -18,6 +18,9 @@ static void print_help(void)
 	      "  -o, --output FILE  the trace; must not exist, or be one that was never finished\n"
 	      "  -h, --help         this\n"
 	      "\n"
+	      "Examples:\n"
+	      "  sftrace merge -o t.db t.db.host.spool t.db.guest.spool\n"
+	      "\n"
 	      "Exit status: 0, 1 failed, 2 usage, 4 the trace is incomplete.\n",
 	      stdout);
 }

@@ -4,11 +4,13 @@
  * what comes, then loads the spools into the trace.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -82,6 +84,23 @@ static int names_make(struct recording *recording)
 	return 0;
 }
 
+/* Whether another recorder is at work with a spool of that name. */
+static bool is_being_recorded(const char *spool)
+{
+	int fd = open(spool, O_RDONLY | O_CLOEXEC);
+	bool busy = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+
+	if (fd >= 0)
+		close(fd);
+	return busy;
+}
+
+/* Even -f replaces nothing but traces: a mistyped name must not cost somebody's data. */
+static bool is_replaceable(const char *file, const struct stat *st)
+{
+	return !st->st_size || trace_file_is_ours(file);
+}
+
 /* Nothing is overwritten unless asked for, what a killed recorder left least of all. */
 static int output_check(struct recording *recording)
 {
@@ -89,12 +108,18 @@ static int output_check(struct recording *recording)
 			       recording->guest_spool};
 	struct stat st;
 
+	if (is_being_recorded(names[1]))
+		return refuse("another sftrace is recording into %s%s", names[0], "");
 	for (size_t i = 0; i < 3; i++) {
 		if (lstat(names[i], &st))
 			continue;
 		if (!S_ISREG(st.st_mode))
 			return refuse("%s is no regular file; choose another with -o%s", names[i],
 				      "");
+		if (i == 0 && recording->options.force && !is_replaceable(names[i], &st))
+			return refuse("%s is no trace, and -f replaces only traces; choose "
+				      "another with -o%s",
+				      names[i], "");
 		if (recording->options.force)
 			continue;
 		if (i == 0)

@@ -279,6 +279,10 @@ static void print_help(void)
 	      "  --json             everything, as JSON, times in ns\n"
 	      "  -h, --help         this\n"
 	      "\n"
+	      "Examples:\n"
+	      "  sftrace report t.db\n"
+	      "  sftrace report --json t.db\n"
+	      "\n"
 	      "Exit status: 0, 1 failed, 2 usage, 4 the trace is incomplete.\n",
 	      stdout);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "spool.h"
@@ -39,6 +40,23 @@ static bool is_call(const struct capture_header *record)
 	       !(record->flags & CAPTURE_F_SNAPSHOT);
 }
 
+/* A spool belongs to one recorder as long as it runs. */
+static int open_locked(const char *file)
+{
+	int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	int err = fd < 0 ? -errno : 0;
+
+	if (!err && flock(fd, LOCK_EX | LOCK_NB))
+		err = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (!err && ftruncate(fd, 0))
+		err = -errno;
+	if (!err)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 int spool_create(const char *file, enum capture_side side, struct spool **ret)
 {
 	struct capture_file_header header = {
@@ -54,9 +72,9 @@ int spool_create(const char *file, enum capture_side side, struct spool **ret)
 	if (!spool)
 		return -ENOMEM;
 	spool->buffer = malloc(SPOOL_BUFFER_BYTES);
-	spool->fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	spool->fd = open_locked(file);
 	if (!spool->buffer || spool->fd < 0) {
-		err = spool->buffer ? -errno : -ENOMEM;
+		err = spool->buffer ? spool->fd : -ENOMEM;
 		goto cleanup;
 	}
 	memcpy(spool->buffer, &header, sizeof(header));

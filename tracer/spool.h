@@ -19,7 +19,9 @@ struct spool_counts {
 	int error; /* why; 0: nothing was dropped */
 };
 
-/* Replaces a file of that name. 0 or negative errno. */
+/*
+ * Replaces a file of that name. 0 or negative errno; -EBUSY: another recorder is writing it.
+ */
 int spool_create(const char *file, enum capture_side side, struct spool **ret);
 
 /* Takes a copy of a record: record->size bytes, padded to 8. */

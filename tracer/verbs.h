@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The verbs of sftrace: one file each, listed once. VERB(name, one line of
- * help). Each is called with its own name as argv[0] and returns the exit
+ * help). Each is called with "sftrace NAME" as argv[0] and returns the exit
  * status.
  */
 #ifndef VERBS_H

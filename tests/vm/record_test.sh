@@ -310,6 +310,20 @@ status=0
 [ "$status" = 1 ] || fail "a spool that was left was replaced, status $status"
 says "is left of a recording that was interrupted"
 "$bin/sftrace" record -f -o "$trace" -- true 2>err || fail "-f does not replace"
+echo precious >letter.txt
+status=0
+"$bin/sftrace" record -f -o letter.txt -- true 2>err || status=$?
+[ "$status" = 1 ] || fail "-f replaced a file that is no trace, status $status"
+says "is no trace"
+[ "$(cat letter.txt)" = precious ] || fail "a file that is no trace was changed"
+"$bin/sftrace" record -f -o "$trace" -- sleep 3 2>/dev/null &
+other=$!
+wait_for 20 test -e "$trace.host.spool"
+status=0
+"$bin/sftrace" record -f -o "$trace" -- true 2>err || status=$?
+[ "$status" = 1 ] || fail "a recording was begun into a file that is being recorded, status $status"
+says "another sftrace is recording into"
+wait "$other" || fail "the recording that was to be replaced suffered: status $?"
 rm "${share:?}"/*
 
 echo "== two processes at once, and nobody else"
