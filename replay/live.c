@@ -40,6 +40,13 @@ static uint64_t live_root(const struct live *live, uint64_t recorded)
 	return live->roots[recorded];
 }
 
+/* The call used a root whose mapping was not made or is not in the trace. */
+static bool live_lacks_root(const struct live *live, const struct replay_call *call, uint64_t root)
+{
+	return live->gaps && VBOX_SUCCESS(call->event.status) && root < SHFL_MAX_MAPPINGS &&
+	       live->roots[root] == SHFL_ROOT_NIL;
+}
+
 static bool live_handle_is_open(const struct live *live, uint64_t value)
 {
 	const struct live_handle *handle;
@@ -82,6 +89,11 @@ static bool live_map_handle(const struct live *live, struct replay_call *call, u
 	*ret = recorded;
 	if (recorded == SHFL_HANDLE_ROOT || recorded == SHFL_HANDLE_NIL)
 		return true;
+	if (handle && handle->live == SHFL_HANDLE_NIL && live->gaps && !live_handle_is_moot(call)) {
+		finding->verdict = REPLAY_INHERITED;
+		snprintf(finding->what, sizeof(finding->what), "handle %" PRIu64, recorded);
+		return false;
+	}
 	if (handle) {
 		*ret = handle->live;
 		return true;
@@ -113,6 +125,11 @@ static bool live_map_parm(const struct live *live, struct replay_call *call, uns
 	if (!(info->direction & SHFL_DIR_IN) || (call->parms[i].type != VBOX_HGCM_SVC_PARM_32BIT &&
 						 call->parms[i].type != VBOX_HGCM_SVC_PARM_64BIT))
 		return true;
+	if (info->role == SHFL_ROLE_ROOT && live_lacks_root(live, call, value)) {
+		finding->verdict = REPLAY_INHERITED;
+		snprintf(finding->what, sizeof(finding->what), "root %" PRIu64, value);
+		return false;
+	}
 	if (info->role == SHFL_ROLE_ROOT)
 		parm_set(&call->parms[i], live_root(live, value));
 	if (info->role != SHFL_ROLE_HANDLE)

@@ -32,7 +32,7 @@ void live_clear(struct live *live);
 /*
  * Replaces recorded roots and handles in call->parms by live ones. Handles that
  * the trace has not opened become invalid ones; but if calls are missing that
- * may have opened them: false, and finding says so.
+ * may have opened them: false, and finding says so. The same goes for roots.
  */
 bool live_map(const struct live *live, struct replay_call *call, struct replay_finding *finding);
 

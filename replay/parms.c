@@ -55,7 +55,16 @@ static uint32_t parms_needed(const struct replay_call *call, unsigned i)
 	return size;
 }
 
-static const char *parms_missing(const struct replay_call *call, unsigned i)
+/* Data that a WRITE takes may be anything; the size of the file will be right. */
+static bool parms_may_fill(const struct replay_call *call, unsigned i)
+{
+	const struct shfl_parm_info *info = parms_info(call, i);
+
+	return info && call->event.kind == TRACE_CALL && call->event.fn == SHFL_FN_WRITE &&
+	       info->role == SHFL_ROLE_DATA;
+}
+
+static const char *parms_missing(struct replay_call *call, unsigned i)
 {
 	const struct payload *payload = &call->in[i];
 	uint32_t needed = parms_needed(call, i);
@@ -64,6 +73,10 @@ static const char *parms_missing(const struct replay_call *call, unsigned i)
 		return "a parameter of more bytes than HGCM takes";
 	if (needed == 0)
 		return NULL;
+	if (payload->captured < needed && parms_may_fill(call, i)) {
+		call->filled = true;
+		return NULL;
+	}
 	if (!payload->data)
 		return "the payload of a parameter";
 	if (payload->captured < needed)
@@ -153,6 +166,7 @@ int parms_build(struct replay_call *call, const char **ret_missing)
 	unsigned recorded = replay_recorded_parms(&call->event);
 
 	*ret_missing = NULL;
+	call->filled = false;
 	if (call->event.n_parms > VBOX_HGCM_MAX_PARMS) {
 		*ret_missing = "more parameters than HGCM takes";
 		return 0;

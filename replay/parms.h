@@ -17,7 +17,8 @@ int parms_load(struct trace *trace, struct replay_call *call, unsigned *ret_parm
 /*
  * Fills call->parms: integers as recorded, buffers of the recorded sizes with
  * the recorded contents. *ret_missing is what the trace lacks to make this
- * call, NULL if nothing. 0 or -ENOMEM.
+ * call, NULL if nothing. What is missing of the data of a WRITE becomes zeroes:
+ * call->filled. 0 or -ENOMEM.
  */
 int parms_build(struct replay_call *call, const char **ret_missing);
 

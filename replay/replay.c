@@ -18,6 +18,7 @@
 #include "parms.h"
 #include "sandbox.h"
 #include "scratch.h"
+#include "taint.h"
 #include "verbs.h"
 
 #define REPLAY_SHARE_FLAGS (SHFL_ADD_MAPPING_F_WRITABLE | SHFL_ADD_MAPPING_F_CREATE_SYMLINKS)
@@ -39,6 +40,7 @@ struct replay {
 	struct image_result image;
 	struct hgcm_service *service;
 	struct live live;
+	struct taint taint;
 	struct host_led led;
 	struct replay_call *call; /* the one that is being made */
 	struct replay_parked *parked;
@@ -75,8 +77,10 @@ static void replay_found(struct replay *replay, const struct trace_call *event,
 		result->first = *finding;
 	if (finding->verdict != REPLAY_DIVERGED && !result->first_left_out.verdict)
 		result->first_left_out = *finding;
-	if (finding->verdict != REPLAY_DIVERGED)
+	if (finding->verdict != REPLAY_DIVERGED) {
 		replay->live.gaps = true;
+		taint_not_made(&replay->taint, replay->trace, event);
+	}
 	if (replay->options->report)
 		replay->options->report(replay->options->user, event, finding);
 }
@@ -114,20 +118,42 @@ static int replay_list_more(void *user, void *buffer, uint32_t size, bool *ret_e
 	return (int)(parms[3].u.uint32 < size ? parms[3].u.uint32 : size);
 }
 
+/* What there is to compare of a call; *uncompared: some of it is not as it was. */
+static unsigned replay_comparable(const struct replay *replay, const struct replay_call *call,
+				  bool *uncompared)
+{
+	unsigned what = taint_compare(&replay->taint, call, replay->options->compare);
+
+	*uncompared = what != replay->options->compare;
+	return what;
+}
+
+/* What a call that was made means for those after it. */
+static void replay_taint(struct replay *replay, const struct replay_call *call)
+{
+	if (call->filled) {
+		replay->result->filled++;
+		taint_filled(&replay->taint, &call->event);
+	}
+	taint_made(&replay->taint, call);
+}
+
 /* A call has ended on both sides: compares, and learns what it opened. */
 static void replay_ended(struct replay *replay, const struct replay_call *call)
 {
+	bool uncompared;
 	struct compare_options options = {
-		.what = replay->options->compare,
+		.what = replay_comparable(replay, call, &uncompared),
 		.ignore_versions = replay->image.n_inherited > 0,
 	};
 	struct listing_source more = {replay_list_more, replay};
 	struct live_handle *handle = NULL;
 	struct replay_finding finding = {.verdict = REPLAY_SAME};
-	bool uncompared = false;
 
 	if (call->event.kind == TRACE_CALL)
 		handle = live_handle_of(&replay->live, call);
+	if (handle && (replay->options->compare & ~options.what & COMPARE_LISTINGS))
+		handle->listing.unknown = true; /* for its later parts, too */
 	if (!compare_call(&options, call, handle ? &handle->listing : NULL, &more, &finding,
 			  &uncompared) &&
 	    call->unknown_handle && call->event.kind == TRACE_CALL)
@@ -135,6 +161,7 @@ static void replay_ended(struct replay *replay, const struct replay_call *call)
 			 "status, on a handle that the trace did not open");
 	replay->result->uncompared += uncompared;
 	replay_found(replay, &call->event, &finding);
+	replay_taint(replay, call);
 	if (call->event.kind == TRACE_CALL && live_learn(&replay->live, call) < 0)
 		replay->error = -ENOMEM;
 }
@@ -427,6 +454,7 @@ static int replay_with_service(struct replay *replay)
 		replay->parked = next;
 	}
 	live_clear(&replay->live);
+	taint_clear(&replay->taint);
 	return ret;
 }
 
@@ -516,8 +544,9 @@ int replay_exit_status(const struct replay_result *result, bool trace_incomplete
 {
 	if (result->n[REPLAY_DIVERGED])
 		return SFTRACE_DIFFERS;
-	if (trace_incomplete || result->uncompared || result->n[REPLAY_UNFINISHED] ||
-	    result->n[REPLAY_INHERITED] || result->n[REPLAY_UNPLAYABLE])
+	if (trace_incomplete || result->uncompared || result->filled ||
+	    result->n[REPLAY_UNFINISHED] || result->n[REPLAY_INHERITED] ||
+	    result->n[REPLAY_UNPLAYABLE])
 		return SFTRACE_INCOMPLETE;
 	return SFTRACE_OK;
 }

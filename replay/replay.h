@@ -30,7 +30,8 @@ struct replay_result {
 	int64_t calls; /* made */
 	int64_t control; /* connects, disconnects, shares added and removed: made */
 	int64_t n[REPLAY_UNPLAYABLE + 1]; /* of both, by enum replay_verdict */
-	int64_t uncompared; /* made, but the trace lacks something to compare with */
+	int64_t filled; /* WRITEs made with zeroes for data that is not in the trace */
+	int64_t uncompared; /* made, but not all of it can be compared */
 	int64_t built, unbuilt; /* files of the state before the trace */
 	bool confined; /* the kernel kept the service inside of the scratch directory */
 	bool stopped; /* at REPLAY_MAX_DIVERGED */

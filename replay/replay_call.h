@@ -22,6 +22,7 @@ struct replay_call {
 	uint32_t n_parms; /* in parms */
 	VBOXHGCMSVCPARM parms[VBOX_HGCM_MAX_PARMS]; /* live: as it ended */
 	struct replay_buffer buffers[SHFL_MAX_PARMS];
+	bool filled; /* zeroes stand for data that is not in the trace */
 	bool unknown_handle; /* one that the trace has not opened */
 	int32_t status; /* live */
 };
@@ -31,7 +32,7 @@ enum replay_verdict {
 	REPLAY_SAME,
 	REPLAY_DIVERGED,
 	REPLAY_UNFINISHED, /* had not ended when it was recorded: not made */
-	REPLAY_INHERITED, /* uses a client or handle from before the trace: not made */
+	REPLAY_INHERITED, /* its client, root or handle is not known here: not made */
 	REPLAY_UNPLAYABLE /* the trace lacks something that it needs: not made */
 };
 

@@ -25,7 +25,15 @@ static const char usage[] =
 	"  --json           print the outcome as JSON\n"
 	"  -v, --verbose    print every call that was not as recorded or not made\n"
 	"Exit status: 0 all as recorded, 3 something diverged, 4 as recorded as far as\n"
-	"the trace goes, 1 failed, 2 usage.\n";
+	"the trace goes, 1 failed, 2 usage.\n"
+	"Examples:\n"
+	"  sftrace replay t.db                  is everything as it was recorded?\n"
+	"  sftrace replay --service ./new.so t.db\n"
+	"                                       does another service do the same?\n"
+	"  sftrace replay --to 1234 --keep --scratch d t.db\n"
+	"                                       the files as they were before call 1234\n"
+	"  sftrace replay -v --compare times,-data t.db\n"
+	"                                       with times, without data, each difference\n";
 
 struct replay_arguments {
 	struct replay_options options;

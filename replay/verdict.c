@@ -94,9 +94,15 @@ static const struct {
 	const char *key;
 } left_out[] = {
 	{REPLAY_UNFINISHED, "had not ended when recorded", "unfinished"},
-	{REPLAY_INHERITED, "use a client or handle whose opening is not in the trace", "inherited"},
-	{REPLAY_UNPLAYABLE, "lack something in the trace", "unplayable"},
+	{REPLAY_INHERITED,
+	 "client, root or handle whose opening is not in the trace or was not made", "inherited"},
+	{REPLAY_UNPLAYABLE, "payload not recorded", "unplayable"},
 };
+
+static bool any_left_out(const struct replay_result *result)
+{
+	return result->first_left_out.verdict != REPLAY_SAME;
+}
 
 static void text_left_out(FILE *out, const struct replay_result *result)
 {
@@ -105,31 +111,50 @@ static void text_left_out(FILE *out, const struct replay_result *result)
 	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++) {
 		int64_t n = result->n[left_out[i].verdict];
 
-		if (n)
-			fprintf(out, "%s%" PRId64 " %s", any ? ", " : "not made: ", n,
-				left_out[i].text);
-		any = any || n;
+		if (!n)
+			continue;
+		fprintf(out, "%s%" PRId64 " not made (%s)", any ? ", " : "", n, left_out[i].text);
+		any = true;
 	}
-	if (!any)
-		return;
 	fprintf(out, "; the first is call %" PRId64 " (", result->first_left_out.call_id);
 	print_plain(out, result->first_left_out.what);
 	fprintf(out, ")\n");
 }
 
-void verdict_text(FILE *out, struct trace *trace, const struct replay_result *result)
+static void text_outcome(FILE *out, struct trace *trace, const struct replay_result *result)
 {
-	fprintf(out, "replayed %" PRId64 " calls (%" PRId64 " control events): ", result->calls,
-		result->control);
+	bool partly = any_left_out(result) || result->uncompared || result->filled;
+
 	if (result->n[REPLAY_DIVERGED])
 		text_first(out, trace, result);
 	else
-		fprintf(out, "all as recorded\n");
-	text_left_out(out, result);
+		fprintf(out, "%s%s",
+			partly ? "as recorded as far as the trace goes" : "all as recorded",
+			any_left_out(result) ? "; " : "\n");
+	if (any_left_out(result))
+		text_left_out(out, result);
+}
+
+void verdict_text(FILE *out, struct trace *trace, const struct replay_result *result)
+{
+	if (!result->calls && !any_left_out(result) && !result->n[REPLAY_DIVERGED])
+		fprintf(out, "nothing to replay: no call (%" PRId64 " control events)\n",
+			result->control);
+	else
+		fprintf(out,
+			"replayed %" PRId64 " calls (%" PRId64 " control events): ", result->calls,
+			result->control);
+	if (result->calls || any_left_out(result) || result->n[REPLAY_DIVERGED])
+		text_outcome(out, trace, result);
+	if (result->filled)
+		fprintf(out,
+			"made with zeroes: %" PRId64
+			" writes whose payload was cut or lost; their data is not compared\n",
+			result->filled);
 	if (result->uncompared)
 		fprintf(out,
 			"compared in part: %" PRId64
-			" calls whose outcome is not all in the trace\n",
+			" calls whose outcome is not all in the trace or depends on what is not\n",
 			result->uncompared);
 	if (result->unbuilt)
 		fprintf(out, "not rebuilt: %" PRId64 " files that were there before\n",
@@ -207,9 +232,9 @@ void verdict_json(FILE *out, struct trace *trace, const struct replay_result *re
 	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
 		fprintf(out, ", \"%s\": %" PRId64, left_out[i].key, result->n[left_out[i].verdict]);
 	fprintf(out,
-		", \"uncompared\": %" PRId64 ", \"built\": %" PRId64 ", \"unbuilt\": %" PRId64
-		", \"confined\": %s, \"stopped\": %s, ",
-		result->uncompared, result->built, result->unbuilt,
+		", \"filled\": %" PRId64 ", \"uncompared\": %" PRId64 ", \"built\": %" PRId64
+		", \"unbuilt\": %" PRId64 ", \"confined\": %s, \"stopped\": %s, ",
+		result->filled, result->uncompared, result->built, result->unbuilt,
 		result->confined ? "true" : "false", result->stopped ? "true" : "false");
 	json_text(out, "scratch", result->scratch);
 	fprintf(out, ", \"first\": ");

@@ -37,6 +37,7 @@ struct tape {
 	uint32_t root;
 	int64_t last_id; /* of the event that was recorded last */
 	int32_t status; /* of it */
+	uint32_t snaplen; /* bytes kept of contents; 0: all */
 	void *buffers[SHFL_MAX_PARMS];
 	VBOXHGCMSVCPARM parms[SHFL_MAX_PARMS]; /* of the call that was made last */
 };
@@ -124,11 +125,15 @@ static void tape_note(struct tape *tape, struct trace_call *call, const struct s
 		to->type = parms[i].type;
 		if (to->type == VBOX_HGCM_SVC_PARM_PTR) {
 			uint32_t n = tape_captured(info, call->n_parms, i, parms);
+			bool data =
+				info && i < info->n_parms && info->parms[i].role == SHFL_ROLE_DATA;
+			bool cut = data && tape->snaplen && tape->snaplen < n;
 
 			to->size = parms[i].u.pointer.size;
 			if (info && i < info->n_parms && (info->parms[i].direction & wanted) &&
 			    to->size)
-				*id = tape_payload(tape, parms[i].u.pointer.addr, n, n);
+				*id = tape_payload(tape, parms[i].u.pointer.addr,
+						   cut ? tape->snaplen : n, n);
 			continue;
 		}
 		to->out = to->type == VBOX_HGCM_SVC_PARM_32BIT ? parms[i].u.uint32

@@ -592,19 +592,163 @@ Test(replay, a_missing_service_is_said)
 	free(message);
 }
 
-Test(replay, lost_payload_leaves_the_call_out)
+static int64_t record_write_and_look(void)
+{
+	int64_t call_id;
+	uint64_t handle;
+
+	tape_mount(&tape);
+	handle = tape_create(&tape, "/f", TAPE_NEW | TAPE_RW);
+	call_id = tape_write(&tape, handle, 0, "lost, wholly or in part");
+	tape_read(&tape, handle, 0, 100, NULL);
+	tape_close(&tape, handle);
+	tape_create(&tape, "/f", SHFL_CF_LOOKUP);
+	tape_finish(&tape);
+	return call_id;
+}
+
+Test(replay, lost_payload_becomes_zeroes_that_are_not_compared)
 {
 	struct replay_result result;
-	int64_t call_id;
+	int64_t call_id = record_write_and_look();
+
+	tape_sql(&tape, "UPDATE call SET mem4 = NULL WHERE call_id = %d", (int)call_id);
+	cr_assert_eq(tape_replay(&tape, &result), 4);
+	cr_assert_eq(result.n[REPLAY_DIVERGED], 0);
+	cr_assert_eq(result.filled, 1);
+	cr_assert_eq(result.uncompared, 1, "%d", (int)result.uncompared);
+}
+
+/* The size is compared: it is right with zeroes, too. */
+Test(replay, sizes_are_compared_where_data_is_not)
+{
+	struct replay_result result;
+	int64_t call_id = record_write_and_look();
+
+	tape_sql(&tape, "UPDATE call SET mem4 = NULL WHERE call_id = %d", (int)call_id);
+	tape_sql(&tape, "UPDATE call SET out3 = 7 WHERE call_id = %d", (int)call_id + 1);
+	cr_assert_eq(tape_replay(&tape, &result), 3);
+	cr_assert_eq(result.first.call_id, call_id + 1);
+	cr_assert_str_eq(result.first.what, "count");
+}
+
+/* Another file than the one whose data was cut is compared as ever. */
+Test(replay, taint_stays_with_its_file)
+{
+	struct replay_result result;
+	int64_t call_id, other;
 	uint64_t handle;
 
 	tape_mount(&tape);
 	handle = tape_create(&tape, "/f", TAPE_NEW | TAPE_RW);
 	call_id = tape_write(&tape, handle, 0, "lost");
 	tape_close(&tape, handle);
+	handle = tape_create(&tape, "/g", TAPE_NEW | TAPE_RW);
+	tape_write(&tape, handle, 0, "hello");
+	other = tape_read(&tape, handle, 0, 100, NULL);
 	tape_finish(&tape);
 	tape_sql(&tape, "UPDATE call SET mem4 = NULL WHERE call_id = %d", (int)call_id);
 	cr_assert_eq(tape_replay(&tape, &result), 4);
-	cr_assert_eq(result.n[REPLAY_UNPLAYABLE], 1);
-	cr_assert_eq(result.first_left_out.call_id, call_id);
+	tape_sql(&tape,
+		 "UPDATE call SET out4 = (SELECT mem1 FROM call WHERE call_id = 6)"
+		 " WHERE call_id = %d",
+		 (int)other);
+	cr_assert_eq(tape_replay(&tape, &result), 3);
+	cr_assert_eq(result.first.call_id, other);
+}
+
+/* Not made: the file is still there, or not there yet, under all of its names. */
+static int64_t record_for_taint(void)
+{
+	uint64_t handle;
+	int64_t first;
+
+	tape_mount(&tape);
+	first = tape.last_id;
+	handle = tape_create(&tape, "/f", TAPE_NEW | TAPE_RW);
+	tape_write(&tape, handle, 0, "hello");
+	TAPE_CALL(&tape, SET_FILE_SIZE, tape_32(tape.root), tape_64(handle), tape_64(3));
+	tape_read(&tape, handle, 0, 100, NULL);
+	tape_close(&tape, handle);
+	tape_rename(&tape, "/f", "/g", SHFL_RENAME_FILE);
+	handle = tape_create(&tape, "/g", TAPE_OPEN | TAPE_RW);
+	tape_read(&tape, handle, 0, 100, NULL);
+	tape_close(&tape, handle);
+	tape_list(&tape, "/", TAPE_LIST_BYTES);
+	tape_remove(&tape, "/g", SHFL_REMOVE_FILE);
+	tape_create(&tape, "/g", SHFL_CF_LOOKUP);
+	tape_create(&tape, "/f", SHFL_CF_LOOKUP);
+	tape_list(&tape, "/", TAPE_LIST_BYTES);
+	tape_finish(&tape);
+	return first;
+}
+
+static void assert_unfinished_is_no_divergence(uint32_t fn, int64_t after)
+{
+	struct replay_result result;
+
+	tape_sql(
+		&tape,
+		"UPDATE call SET flags = flags | %d WHERE call_id = (SELECT min(call_id) FROM calls"
+		" WHERE fn = %u AND call_id > %d)",
+		TRACE_F_UNFINISHED, fn, (int)after);
+	cr_assert_eq(tape_replay(&tape, &result), 4, "function %u: call %d: %s, %s not %s", fn,
+		     (int)result.first.call_id, result.first.what, result.first.got,
+		     result.first.expected);
+	cr_assert_geq(result.n[REPLAY_UNFINISHED], 1);
+	cr_assert_gt(result.uncompared, 0);
+}
+
+#define TAINT_TEST(name, fn)                                                \
+	Test(replay, taint_of_##name)                                       \
+	{                                                                   \
+		assert_unfinished_is_no_divergence(fn, record_for_taint()); \
+	}
+
+TAINT_TEST(create, SHFL_FN_CREATE)
+TAINT_TEST(write, SHFL_FN_WRITE)
+TAINT_TEST(set_file_size, SHFL_FN_SET_FILE_SIZE)
+TAINT_TEST(rename, SHFL_FN_RENAME)
+TAINT_TEST(remove, SHFL_FN_REMOVE)
+
+/* Nothing of it can be made, and nobody is blamed. */
+Test(replay, a_share_that_was_not_added_taints_all_of_its_calls)
+{
+	struct replay_result result;
+
+	record_life_of_a_file();
+	tape_finish(&tape);
+	tape_sql(&tape, "UPDATE call SET flags = flags | %d WHERE call_id = 1", TRACE_F_UNFINISHED);
+	cr_assert_eq(tape_replay(&tape, &result), 4);
+	cr_assert_eq(result.n[REPLAY_DIVERGED], 0);
+	cr_assert_gt(result.n[REPLAY_INHERITED], 5);
+}
+
+Test(replay, cut_payload_becomes_zeroes_that_are_not_compared)
+{
+	struct replay_result result;
+
+	tape.snaplen = 4;
+	record_write_and_look();
+	cr_assert_eq(tape_replay(&tape, &result), 4);
+	cr_assert_eq(result.filled, 1);
+	cr_assert_eq(result.n[REPLAY_UNPLAYABLE], 0);
+}
+
+Test(replay, a_trace_without_calls)
+{
+	struct replay_result result;
+
+	tape_finish(&tape);
+	cr_assert_eq(tape_replay(&tape, &result), 0);
+	cr_assert_eq(result.calls, 0);
+}
+
+Test(replay, an_incomplete_trace_without_calls)
+{
+	struct replay_result result;
+
+	tape_finish_because(&tape, "the ring was full");
+	cr_assert_eq(tape_replay(&tape, &result), 4);
+	cr_assert_eq(result.calls, 0);
 }
