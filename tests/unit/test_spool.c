@@ -204,6 +204,17 @@ Test(spool, impossible_records_are_left_out)
 	cr_expect_eq(next(NULL)->kind, CAPTURE_END);
 }
 
+Test(spool, belongs_to_one_recorder)
+{
+	struct spool *spool, *other;
+
+	cr_assert_eq(spool_create(path, CAPTURE_SIDE_HOST, &spool), 0);
+	cr_expect_eq(spool_create(path, CAPTURE_SIDE_HOST, &other), -EBUSY);
+	cr_expect_eq(spool_close(spool), 0);
+	cr_assert_eq(spool_create(path, CAPTURE_SIDE_HOST, &spool), 0);
+	cr_expect_eq(spool_close(spool), 0);
+}
+
 Test(spool, says_why_it_cannot_be_created)
 {
 	struct spool *spool = NULL;
