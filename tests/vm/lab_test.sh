@@ -62,7 +62,7 @@ test_usage() {
 	lab 2 --timeout 0 -- true
 	lab 2 --memory lots -- true
 	lab 2 --guest windows -- true
-	err_has 'there is: mainline'
+	err_has 'there are: mainline sf'
 	lab 2 --env 1=2 -- true
 	lab 2 --share work -- true
 	err_has 'NAME=DIR'
