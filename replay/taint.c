@@ -136,10 +136,11 @@ static void taint_add(struct taint *taint, const char *path, unsigned what)
 
 static void taint_path(struct taint *taint, const char *path, unsigned what)
 {
-	char *own = path ? strdup(path) : NULL;
+	char *own;
 
 	if (!what)
 		return;
+	own = path ? strdup(path) : NULL;
 	if (!own) {
 		taint->everything |= what;
 		return;
