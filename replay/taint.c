@@ -13,42 +13,17 @@ struct taint_file {
 	char path[];
 };
 
-/* What a call changes in the file of its path and, if it has one, of its destination. */
-static const struct {
-	unsigned path, destination;
-} taint_effects[] = {
-	[SHFL_FN_CREATE] = {TAINT_ALL, 0},
-	[SHFL_FN_WRITE] = {TAINT_DATA | TAINT_SIZE, 0},
-	[SHFL_FN_INFORMATION] = {TAINT_ALL & ~TAINT_EXISTENCE, 0},
-	[SHFL_FN_REMOVE] = {TAINT_ALL, 0},
-	[SHFL_FN_RENAME] = {TAINT_ALL, TAINT_ALL},
-	[SHFL_FN_SYMLINK] = {TAINT_ALL, 0},
-	[SHFL_FN_SET_FILE_SIZE] = {TAINT_DATA | TAINT_SIZE, 0},
-	[SHFL_FN_COPY_FILE] = {0, TAINT_ALL},
-	[SHFL_FN_COPY_FILE_PART] = {0, TAINT_DATA | TAINT_SIZE},
-	[SHFL_FN_CLOSE_AND_REMOVE] = {TAINT_ALL, 0},
-};
-
-static bool taint_has_effects(const struct trace_call *event)
+/* What the table says of a guest's call; NULL: another event, an unknown function. */
+static const struct shfl_fn_info *taint_function(const struct trace_call *event)
 {
-	return event->kind == TRACE_CALL &&
-	       event->fn < sizeof(taint_effects) / sizeof(taint_effects[0]);
+	return event->kind == TRACE_CALL ? shfl_fn_find(event->fn) : NULL;
 }
 
 static bool is_about_mappings(const struct trace_call *event)
 {
-	switch (event->fn) {
-	case SHFL_FN_QUERY_MAPPINGS:
-	case SHFL_FN_QUERY_MAP_NAME:
-	case SHFL_FN_MAP_FOLDER_OLD:
-	case SHFL_FN_MAP_FOLDER:
-	case SHFL_FN_UNMAP_FOLDER:
-	case SHFL_FN_QUERY_MAP_INFO:
-	case SHFL_FN_WAIT_FOR_MAPPINGS_CHANGES:
-		return true;
-	default:
-		return false;
-	}
+	const struct shfl_fn_info *info = taint_function(event);
+
+	return info && info->flags & SHFL_FNF_MAPPINGS;
 }
 
 static void taint_normalise(char *path)
@@ -172,11 +147,11 @@ static unsigned taint_of_path(const struct taint *taint, const char *path, bool 
 
 		file = whole || own[i] == '/' ? taint_get(&taint->files, own, i) : NULL;
 		if (file)
-			what |= whole ? file->what : file->what & TAINT_EXISTENCE;
+			what |= whole ? file->what : file->what & SHFL_CHANGES_EXISTENCE;
 	}
 	while (with_below && (file = map_next(&taint->files, &position, NULL)))
-		if (is_below(file->path, own) && (file->what & ~TAINT_DATA))
-			what |= TAINT_EXISTENCE;
+		if (is_below(file->path, own) && (file->what & ~SHFL_CHANGES_DATA))
+			what |= SHFL_CHANGES_EXISTENCE;
 	free(own);
 	return what;
 }
@@ -201,7 +176,7 @@ static int destination_parm(uint32_t fn)
 /* Which of its effects a call had: a CREATE may only have looked. */
 static unsigned taint_effect(const struct trace_call *event, const SHFLCREATEPARMS *created)
 {
-	unsigned what = taint_effects[event->fn].path;
+	unsigned what = taint_function(event)->changes & SHFL_CHANGES_ALL;
 
 	if (event->fn == SHFL_FN_INFORMATION && !(event->parms[2].in & SHFL_INFO_SET))
 		return 0;
@@ -213,6 +188,7 @@ static unsigned taint_effect(const struct trace_call *event, const SHFLCREATEPAR
 
 void taint_not_made(struct taint *taint, struct trace *trace, const struct trace_call *event)
 {
+	const struct shfl_fn_info *info = taint_function(event);
 	int at = destination_parm(event->fn);
 	struct payload payload = {0};
 	SHFLCREATEPARMS created;
@@ -223,26 +199,26 @@ void taint_not_made(struct taint *taint, struct trace *trace, const struct trace
 		return;
 	if (event->kind == TRACE_HOST_CALL || is_about_mappings(event))
 		taint->mappings |= event->fn != SHFL_FN_WAIT_FOR_MAPPINGS_CHANGES;
-	if (!taint_has_effects(event))
+	if (!info)
 		return;
 	if (event->fn == SHFL_FN_CREATE &&
 	    payload_read(trace, event->parms[2].payload_out, &payload) == 0)
 		known = payload_copy(&payload, &created, sizeof(created));
 	taint_path(taint, event->path, taint_effect(event, known ? &created : NULL));
 	payload_clear(&payload);
-	if (!taint_effects[event->fn].destination)
+	if (!shfl_changes_to(info))
 		return;
 	if (at >= 0 && payload_read(trace, event->parms[at].payload_in, &payload) < 0)
 		payload = (struct payload){0};
 	destination = taint_destination(event, &payload);
-	taint_path(taint, destination, taint_effects[event->fn].destination);
+	taint_path(taint, destination, shfl_changes_to(info));
 	free(destination);
 	payload_clear(&payload);
 }
 
 void taint_filled(struct taint *taint, const struct trace_call *event)
 {
-	taint_path(taint, event->path, TAINT_DATA);
+	taint_path(taint, event->path, SHFL_CHANGES_DATA);
 }
 
 /* Everything at or below "from" that is tainted now also is so at its new name. */
@@ -252,7 +228,7 @@ static void taint_move(struct taint *taint, const char *from, const char *to)
 	size_t n = 0, position = 0, length = strlen(from);
 
 	if (!found || !taint_put(&taint->renamed, from, to))
-		taint->everything |= TAINT_ALL;
+		taint->everything |= SHFL_CHANGES_ALL;
 	while (found && (file = map_next(&taint->files, &position, NULL)))
 		if (is_below(file->path, from) || strcmp(file->path, from) == 0)
 			found[n++] = file;
@@ -276,7 +252,7 @@ static void taint_followed(struct taint *taint, const struct replay_call *call)
 	char *to = taint_destination(event, &call->in[destination_parm(event->fn)]);
 
 	if (!from || !to) {
-		taint->everything |= TAINT_ALL;
+		taint->everything |= SHFL_CHANGES_ALL;
 	} else if (event->fn == SHFL_FN_COPY_FILE) {
 		taint_path(taint, to, taint_of_path(taint, from, false) & ~taint->everything);
 	} else {
@@ -306,7 +282,7 @@ static void taint_created(struct taint *taint, const struct replay_call *call)
 		if (live.Result == recorded.Result && live.Result == SHFL_FILE_CREATED)
 			file->what = 0;
 		if (live.Result == recorded.Result && live.Result == SHFL_FILE_REPLACED)
-			file->what &= ~(TAINT_DATA | TAINT_SIZE);
+			file->what &= ~(SHFL_CHANGES_DATA | SHFL_CHANGES_SIZE);
 	}
 	free(path);
 }
@@ -316,7 +292,7 @@ void taint_made(struct taint *taint, const struct replay_call *call)
 	const struct trace_call *event = &call->event;
 	unsigned source;
 
-	if (!taint_has_effects(event) || VBOX_FAILURE(event->status) || !call->info ||
+	if (!taint_function(event) || VBOX_FAILURE(event->status) || !call->info ||
 	    event->n_parms != call->info->n_parms)
 		return;
 	if (destination_parm(event->fn) >= 0)
@@ -326,18 +302,18 @@ void taint_made(struct taint *taint, const struct replay_call *call)
 	if (event->fn != SHFL_FN_COPY_FILE_PART)
 		return;
 	source = taint_of_path(taint, event->path, false);
-	if (source & (TAINT_EXISTENCE | TAINT_SIZE | TAINT_DATA))
-		taint->everything |= TAINT_DATA | (source & TAINT_SIZE);
+	if (source & (SHFL_CHANGES_EXISTENCE | SHFL_CHANGES_SIZE | SHFL_CHANGES_DATA))
+		taint->everything |= SHFL_CHANGES_DATA | (source & SHFL_CHANGES_SIZE);
 }
 
 static const struct {
 	unsigned tainted;
 	unsigned compare;
 } taint_masks[] = {
-	{TAINT_DATA, COMPARE_DATA},
-	{TAINT_SIZE, COMPARE_DATA | COMPARE_COUNTS | COMPARE_ATTRIBUTES},
-	{TAINT_ATTRIBUTES, COMPARE_ATTRIBUTES | COMPARE_TIMES | COMPARE_OWNERS},
-	{TAINT_EXISTENCE, ~0u},
+	{SHFL_CHANGES_DATA, COMPARE_DATA},
+	{SHFL_CHANGES_SIZE, COMPARE_DATA | COMPARE_COUNTS | COMPARE_ATTRIBUTES},
+	{SHFL_CHANGES_ATTRIBUTES, COMPARE_ATTRIBUTES | COMPARE_TIMES | COMPARE_OWNERS},
+	{SHFL_CHANGES_EXISTENCE, ~0u},
 };
 
 /* Whether a call goes through a directory or depends on what is in it. */
@@ -368,7 +344,8 @@ static unsigned taint_widened(uint32_t fn, unsigned tainted)
 {
 	bool opens = fn == SHFL_FN_CREATE || fn == SHFL_FN_COPY_FILE;
 
-	return opens && (tainted & TAINT_ATTRIBUTES) ? tainted | TAINT_EXISTENCE : tainted;
+	return opens && (tainted & SHFL_CHANGES_ATTRIBUTES) ? tainted | SHFL_CHANGES_EXISTENCE
+							    : tainted;
 }
 
 unsigned taint_compare(const struct taint *taint, const struct replay_call *call, unsigned what)
@@ -376,8 +353,7 @@ unsigned taint_compare(const struct taint *taint, const struct replay_call *call
 	const struct trace_call *event = &call->event;
 	unsigned tainted, results;
 
-	if (event->kind == TRACE_HOST_CALL ||
-	    (event->kind == TRACE_CALL && is_about_mappings(event)))
+	if (event->kind == TRACE_HOST_CALL || is_about_mappings(event))
 		return taint->mappings ? 0 : what;
 	if (event->kind != TRACE_CALL || !call->info)
 		return what;
@@ -388,11 +364,11 @@ unsigned taint_compare(const struct taint *taint, const struct replay_call *call
 	if (destination_parm(event->fn) >= 0) {
 		char *to = taint_destination(event, &call->in[destination_parm(event->fn)]);
 
-		tainted |= taint_of_path(taint, to, true) & TAINT_EXISTENCE;
+		tainted |= taint_of_path(taint, to, true) & SHFL_CHANGES_EXISTENCE;
 		free(to);
 	}
 	tainted = taint_widened(event->fn, tainted);
-	results = tainted & TAINT_EXISTENCE ? ~0u : results_of(event->fn, call->info);
+	results = tainted & SHFL_CHANGES_EXISTENCE ? ~0u : results_of(event->fn, call->info);
 	for (size_t i = 0; i < sizeof(taint_masks) / sizeof(taint_masks[0]); i++)
 		if (tainted & taint_masks[i].tainted)
 			what &= ~(taint_masks[i].compare & results);

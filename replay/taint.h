@@ -11,18 +11,10 @@
 #include "map.h"
 #include "replay_call.h"
 
-enum taint_what {
-	TAINT_DATA = 0x1,
-	TAINT_SIZE = 0x2,
-	TAINT_ATTRIBUTES = 0x4,
-	TAINT_EXISTENCE = 0x8,
-	TAINT_ALL = 0xf
-};
-
 struct taint {
 	struct map files; /* by path: struct taint_file */
 	struct map renamed; /* old path: struct taint_file, the new one */
-	unsigned everything; /* TAINT_* of files whose path is unknown */
+	unsigned everything; /* SHFL_CHANGES_* of files whose path is unknown */
 	bool mappings; /* a share or a root is missing or too many */
 };
 

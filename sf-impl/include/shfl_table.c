@@ -9,12 +9,13 @@
 		.kind = SHFL_KIND_##parm_kind,                                  \
 		.direction = SHFL_DIR_##dir,                                    \
 		.role = SHFL_ROLE_##parm_role },
-#define FN(number, fn_name, count, on_count, on_type, fn_flags)                 \
+#define FN(number, fn_name, count, on_count, on_type, fn_flags, fn_changes)               \
 	[number].name = #fn_name,                                               \
 	[number].n_parms = (count),                                             \
 	[number].count_status = (on_count),                                     \
 	[number].type_status = (on_type),                                       \
-	[number].flags = (fn_flags),
+	[number].flags = (fn_flags),                                            \
+	[number].changes = (fn_changes),
 
 static const struct shfl_fn_info shfl_fns[] = {
 #define SHFL_FN FN

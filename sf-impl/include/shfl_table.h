@@ -13,6 +13,18 @@
 #define SHFL_FNF_ANY_COUNT 0x1 /* the number of parameters is not checked */
 #define SHFL_FNF_BLOCKS 0x2 /* may wait for something that another call does */
 #define SHFL_FNF_TYPES_IN_ORDER 0x4 /* type and value checked parameter by parameter */
+#define SHFL_FNF_MAPPINGS 0x8 /* about shares and roots, not about files */
+
+/*
+ * What a function can change in the file of its first path or handle, and, as
+ * SHFL_CHANGES_TO(), in that of its second.
+ */
+#define SHFL_CHANGES_DATA 0x1
+#define SHFL_CHANGES_SIZE 0x2
+#define SHFL_CHANGES_ATTRIBUTES 0x4 /* mode, owner, times */
+#define SHFL_CHANGES_EXISTENCE 0x8 /* there is a file of that name */
+#define SHFL_CHANGES_ALL 0xf
+#define SHFL_CHANGES_TO(changes) ((changes) << 4)
 
 enum shfl_kind {
 	SHFL_KIND_NONE,
@@ -63,6 +75,7 @@ struct shfl_fn_info {
 	const char *name; /* without SHFL_FN_; NULL: no such function */
 	uint8_t n_parms;
 	uint8_t flags; /* SHFL_FNF_* */
+	uint8_t changes; /* SHFL_CHANGES_* */
 	int32_t count_status; /* answer to a wrong number of parameters */
 	int32_t type_status; /* answer to a parameter of the wrong type */
 	struct shfl_parm_info parms[SHFL_MAX_PARMS];
@@ -87,6 +100,12 @@ static inline int shfl_parm_find(const struct shfl_fn_info *info, enum shfl_role
 		if (info->parms[i].role == role)
 			return i;
 	return -1;
+}
+
+/* What a function changes in the file of its second path or handle. */
+static inline unsigned shfl_changes_to(const struct shfl_fn_info *info)
+{
+	return info->changes >> 4;
 }
 
 #endif
