@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define IMAGE_STAGE "contents" /* no share's directory: those begin with a number */
+#define IMAGE_STAGE ".sftrace-contents" /* no share's directory: those begin with a number */
 
 struct image_volume *image_volume_of_root(const struct image *image, uint64_t root)
 {
@@ -96,12 +96,16 @@ static struct image_volume *inherit_share(struct image *image, const char *name)
 	struct image_share *wider =
 		reallocarray(result->inherited, result->n_inherited + 1, sizeof(*wider));
 	struct image_share *share;
+	int status;
 
 	if (!wider)
 		return NULL;
 	result->inherited = wider;
 	/* A name is no absolute path, so it is no other share's key. */
-	if (*name == '/' || image_add_share(image, name, name) < 0)
+	status = *name == '/' ? -EINVAL : image_add_share(image, name, name);
+	if (status == -EEXIST)
+		image->error = status;
+	if (status < 0)
 		return NULL;
 	share = &result->inherited[result->n_inherited];
 	share->name = strdup(name);
@@ -196,7 +200,7 @@ static void image_clear(struct image *image)
 	free(image);
 }
 
-int image_rebuild(struct trace *trace, int64_t to, struct scratch *scratch,
+int image_rebuild(struct trace *trace, const struct image_options *options, struct scratch *scratch,
 		  struct image_result *ret)
 {
 	struct image *image = calloc(1, sizeof(*image));
@@ -212,9 +216,11 @@ int image_rebuild(struct trace *trace, int64_t to, struct scratch *scratch,
 	image->data_fd = -1;
 	status = stage_open(image);
 	if (!status)
-		status = image_read(image, to);
+		status = image_read(image, options->to);
 	if (!status)
 		status = image_build(image);
+	if (!status && options->gap)
+		status = image_tell_gaps(image, options);
 	image_clear(image);
 	if (status < 0)
 		image_result_clear(ret);

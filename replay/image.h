@@ -25,12 +25,39 @@ struct image_result {
 	int64_t unbuilt; /* known of, but cannot be made here: devices, too deep or too big */
 };
 
+/* What a trace does not tell of a file that was there before it. */
+enum image_lack {
+	IMAGE_LACKS_TYPE = 0x1,
+	IMAGE_LACKS_MODE = 0x2,
+	IMAGE_LACKS_SIZE = 0x4,
+	IMAGE_LACKS_TIME = 0x8,
+	IMAGE_LACKS_TEXT = 0x10, /* of a link: the right length at best */
+	IMAGE_LACKS_CONTENTS = 0x20, /* bytes that stand for unread ones are zero */
+	IMAGE_LACKS_NAMES = 0x40, /* of a directory: there may have been others */
+	IMAGE_LACKS_FILE = 0x80 /* it was there, but cannot be made here */
+};
+
+struct image_gap {
+	const char *share; /* its directory */
+	const char *path; /* in the share, "/" is its root; valid during the visit */
+	uint32_t type; /* RTFS_TYPE_*; 0: nobody saw it */
+	unsigned lacks; /* IMAGE_LACKS_*, never 0 */
+	int64_t size; /* -1: not known */
+	int64_t read; /* bytes of it that are known */
+};
+
+struct image_options {
+	int64_t to; /* nothing is taken from this call and later ones; 0: from all */
+	/* Visits every file of which something is not known, by path; may be NULL. */
+	void (*gap)(void *user, const struct image_gap *gap);
+	void *user;
+};
+
 /*
- * Rebuilds the state before the first call in the scratch directory; of calls
- * from "to" on (0: all) nothing is taken. Nothing outside of it is written,
- * whatever the trace says.
+ * Rebuilds the state before the first call in the scratch directory. Nothing
+ * outside of it is written, whatever the trace says.
  */
-int image_rebuild(struct trace *trace, int64_t to, struct scratch *scratch,
+int image_rebuild(struct trace *trace, const struct image_options *options, struct scratch *scratch,
 		  struct image_result *ret);
 
 void image_result_clear(struct image_result *result);

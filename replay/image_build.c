@@ -174,6 +174,7 @@ static int build_object(struct image *image, struct image_object *object, int at
 	}
 	if (ret != -EFBIG && ret != -EINVAL && ret != -ENAMETOOLONG)
 		return ret;
+	object->unbuilt = true;
 	image->result->unbuilt++;
 	return 0;
 }

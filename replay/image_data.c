@@ -69,10 +69,12 @@ static void data_stage(struct image *image, struct image_object *object, uint64_
 
 	if (fd >= 0)
 		ret = data_write(fd, data + (gap.start - start), gap.end - gap.start, gap.start);
-	if (ret < 0)
+	if (ret < 0) {
 		data_failed(image, ret);
-	else
-		object->has_data = true;
+		return;
+	}
+	object->has_data = true;
+	object->staged += (int64_t)(gap.end - gap.start);
 }
 
 void image_data_read(struct image *image, struct image_object *object, uint64_t start,

@@ -671,10 +671,13 @@ static void note_disconnect(struct image *image, const struct trace_call *call)
 static void note_share(struct image *image, const struct trace_call *call, const char *name,
 		       const char *path)
 {
+	int status;
+
 	if (VBOX_FAILURE(call->status) && image_has_share(image, name))
 		return;
-	if (image_add_share(image, name, path) < 0)
-		image->error = -ENOSPC;
+	status = image_add_share(image, name, path);
+	if (status < 0)
+		image->error = status;
 }
 
 static void note_host_call(struct image *image, const struct trace_call *call)

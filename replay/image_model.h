@@ -74,4 +74,7 @@ void image_data_drop(struct image *image, const struct image_object *object);
 /* Makes the files of all volumes. */
 int image_build(struct image *image);
 
+/* Visits what the model does not know. */
+int image_tell_gaps(const struct image *image, const struct image_options *options);
+
 #endif

@@ -33,9 +33,11 @@ struct image_object {
 	bool listed; /* directory: all of its names are known */
 	bool not_empty; /* directory: a removal failed for what is in it */
 	bool has_data; /* file: something of its contents is staged */
+	bool unbuilt; /* was there, and could not be made here */
 	unsigned depth; /* as it was before the trace */
 	unsigned users; /* open handles, and the entry that it has now */
 	struct ranges told; /* contents read, or overwritten before they were */
+	int64_t staged; /* bytes: those that were read */
 	struct image_entry **buckets;
 	size_t n_buckets, n_entries;
 };

@@ -488,8 +488,8 @@ static int replay_in_thread(struct replay *replay)
 
 static int replay_in_scratch(struct replay *replay)
 {
-	int ret =
-		image_rebuild(replay->trace, replay->options->to, &replay->scratch, &replay->image);
+	const struct image_options options = {.to = replay->options->to};
+	int ret = image_rebuild(replay->trace, &options, &replay->scratch, &replay->image);
 
 	if (ret == -EUCLEAN)
 		return replay_damaged(replay, ret);
@@ -520,7 +520,7 @@ int replay_run(struct trace *trace, const struct replay_options *options, struct
 	       char **ret_message)
 {
 	struct replay replay = {.trace = trace, .options = options, .result = ret};
-	int status = scratch_create(options->scratch, &replay.scratch);
+	int status = scratch_create(options->scratch, false, &replay.scratch);
 
 	memset(ret, 0, sizeof(*ret));
 	if (status < 0) {

@@ -48,24 +48,24 @@ static int scratch_check_empty(const char *dir)
 	return ret;
 }
 
-static int scratch_take(const char *dir, struct scratch *scratch)
+static int scratch_take(const char *dir, bool used, struct scratch *scratch)
 {
 	int ret = 0;
 
 	scratch->ours = mkdir(dir, 0700) == 0;
 	if (!scratch->ours)
-		ret = errno == EEXIST ? scratch_check_empty(dir) : -errno;
+		ret = errno != EEXIST ? -errno : used ? 0 : scratch_check_empty(dir);
 	if (ret < 0)
 		return ret;
 	scratch->path = realpath(dir, NULL);
 	return scratch->path ? 0 : -errno;
 }
 
-int scratch_create(const char *dir, struct scratch *ret)
+int scratch_create(const char *dir, bool used, struct scratch *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	if (dir)
-		return scratch_take(dir, ret);
+		return scratch_take(dir, used, ret);
 	ret->ours = true;
 	return scratch_make_temporary(&ret->path);
 }

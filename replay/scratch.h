@@ -25,9 +25,9 @@ struct scratch {
 
 /*
  * Makes a directory under $TMPDIR, or takes "dir" if that is not NULL: it is
- * made, or must be empty (-ENOTEMPTY). 0 or negative errno.
+ * made, or must be empty (-ENOTEMPTY) unless "used". 0 or negative errno.
  */
-int scratch_create(const char *dir, struct scratch *ret);
+int scratch_create(const char *dir, bool used, struct scratch *ret);
 
 /*
  * The directory for a key, made when it is first asked for; "name" is for

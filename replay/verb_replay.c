@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sftrace replay: the command line of the replay engine. */
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "arguments.h"
 #include "replay.h"
 #include "verbs.h"
 #include "verdict.h"
-
-#define DEFAULT_SERVICE "../lib/sfservice.so" /* from the executable's directory */
+#include "view.h"
 
 static const char usage[] =
 	"usage: sftrace replay [OPTIONS] FILE\n"
@@ -60,27 +58,6 @@ static void report(void *user, const struct trace_call *event, const struct repl
 	verdict_line(user, event, finding);
 }
 
-static int parse_call_id(const char *text, int64_t *ret)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtoll(text, &end, 10);
-	if (errno || *end || end == text || *ret < 1) {
-		fprintf(stderr, "sftrace: --to takes the id of a call, not %s\n", text);
-		return SFTRACE_USAGE;
-	}
-	return -1;
-}
-
-static int parse_compare(const char *text, unsigned *ret)
-{
-	if (compare_parse(text, ret))
-		return -1;
-	fprintf(stderr, "sftrace: --compare does not know %s; see sftrace replay --help\n", text);
-	return SFTRACE_USAGE;
-}
-
 /* -1: go on, else an exit status. */
 static int parse_option(int letter, struct replay_arguments *arguments)
 {
@@ -97,9 +74,9 @@ static int parse_option(int letter, struct replay_arguments *arguments)
 		options->keep = true;
 		return -1;
 	case 't':
-		return parse_call_id(optarg, &options->to);
+		return argument_call_id("--to", optarg, &options->to);
 	case 'c':
-		return parse_compare(optarg, &options->compare);
+		return argument_compare(optarg, &options->compare);
 	case 'j':
 		arguments->json = true;
 		return -1;
@@ -131,20 +108,6 @@ static int parse(int argc, char **argv, struct replay_arguments *arguments)
 	}
 	arguments->file = argv[optind];
 	return -1;
-}
-
-/* sfservice.so beside this executable; NULL: it cannot be told where that is. */
-static char *default_service(void)
-{
-	char executable[4096], *slash, *path;
-	ssize_t n = readlink("/proc/self/exe", executable, sizeof(executable) - 1);
-
-	if (n < 0)
-		return NULL;
-	executable[n] = '\0';
-	slash = strrchr(executable, '/');
-	*slash = '\0';
-	return asprintf(&path, "%s/" DEFAULT_SERVICE, executable) < 0 ? NULL : path;
 }
 
 static void warn(const struct replay_result *result, const char *incomplete)
@@ -181,15 +144,11 @@ static int replay_opened(struct trace *trace, const struct replay_arguments *arg
 
 static int replay_file(const struct replay_arguments *arguments)
 {
-	struct trace *trace;
-	char *message = NULL;
-	int ret = trace_open(arguments->file, &trace, &message);
+	struct trace *trace = view_open(arguments->file);
+	int ret;
 
-	if (ret < 0) {
-		fprintf(stderr, "sftrace: %s\n", message ? message : strerror(-ret));
-		free(message);
+	if (!trace)
 		return SFTRACE_FAILED;
-	}
 	ret = replay_opened(trace, arguments);
 	trace_close(trace);
 	return ret;
@@ -204,13 +163,11 @@ int verb_replay(int argc, char **argv)
 	if (ret != -1)
 		return ret;
 	if (!arguments.options.service) {
-		service = default_service();
+		service = argument_service();
 		arguments.options.service = service;
 	}
-	if (!arguments.options.service) {
-		fprintf(stderr, "sftrace: cannot tell where sfservice.so is, use --service\n");
+	if (!arguments.options.service)
 		return SFTRACE_FAILED;
-	}
 	ret = replay_file(&arguments);
 	free(service);
 	return ret;

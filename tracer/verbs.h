@@ -16,7 +16,8 @@
 	VERB(print, "print the calls of a trace, one a line")                   \
 	VERB(info, "what a trace holds and how it was made")                    \
 	VERB(replay, "make the calls of a trace again and compare")             \
-	VERB(cut, "some calls of a trace, and what they depend on") \
+	VERB(image, "rebuild what a trace proves to have been there before")    \
+	VERB(cut, "some calls of a trace, and what they depend on")                   \
 	VERB(doctor, "what can be recorded on this machine, and why not")
 /* clang-format on */
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The state before a trace, rebuilt from its calls and compared with what was there. */
+#include <errno.h>
+
 #include "image.h"
 #include "replay_tape.h"
 
@@ -29,14 +31,28 @@ static void prepare(const char *commands)
 	tape_mount(&tape);
 }
 
+/* What is said not to be known: "PATH LACKS READ/SIZE;" each. */
+static char gaps[4096];
+
+static void note_gap(void *user, const struct image_gap *gap)
+{
+	size_t used = strlen(gaps);
+
+	(void)user;
+	cr_assert_str_eq(gap->share, scratch.shares[0].path);
+	snprintf(gaps + used, sizeof(gaps) - used, "%s %x %lld/%lld;", gap->path, gap->lacks,
+		 (long long)gap->read, (long long)gap->size);
+}
+
 static void rebuild(int64_t to)
 {
+	const struct image_options options = {.to = to, .gap = note_gap};
 	char directory[96];
 
 	snprintf(directory, sizeof(directory), "%s/rebuilt", tape.dir);
 	tape_finish(&tape);
-	cr_assert_eq(scratch_create(directory, &scratch), 0);
-	cr_assert_eq(image_rebuild(tape.trace, to, &scratch, &image), 0);
+	cr_assert_eq(scratch_create(directory, false, &scratch), 0);
+	cr_assert_eq(image_rebuild(tape.trace, &options, &scratch, &image), 0);
 	cr_assert_eq(image.unbuilt, 0);
 	/* one share, and no staged contents are left */
 	tape_shell("test \"$(ls -A %s)\" = 0-work", scratch.path);
@@ -230,4 +246,121 @@ Test(replay_image, a_share_mapped_under_another_case)
 	rebuild(0);
 	cr_assert_eq(image.n_inherited, 0u);
 	assert_rebuilt("f");
+}
+
+/* What a file's own line says; NULL: everything is known. */
+static const char *gap_of(const char *path)
+{
+	static char line[256];
+	char wanted[64];
+	const char *at;
+
+	snprintf(wanted, sizeof(wanted), ";%s ", path);
+	memmove(gaps + 1, gaps, strlen(gaps) + 1);
+	gaps[0] = ';';
+	at = strstr(gaps, wanted);
+	if (at)
+		snprintf(line, sizeof(line), "%.*s", (int)strcspn(at + strlen(wanted), ";"),
+			 at + strlen(wanted));
+	memmove(gaps, gaps + 1, strlen(gaps));
+	return at ? line : NULL;
+}
+
+Test(replay_image, what_is_not_known_of_files_is_told)
+{
+	uint64_t handle;
+
+	prepare("printf 0123456789 > whole && printf 0123456789 > half && echo seen > seen &&"
+		" echo gone > gone && ln -s half link && ln -s whole seen-link");
+	read_whole("whole");
+	handle = tape_create(&tape, "half", TAPE_OPEN | SHFL_CF_ACCESS_READ);
+	tape_read(&tape, handle, 4, 3, NULL);
+	tape_close(&tape, handle);
+	tape_create(&tape, "seen", SHFL_CF_LOOKUP);
+	tape_remove(&tape, "gone", SHFL_REMOVE_FILE);
+	TAPE_CALL(&tape, READLINK, tape_32(tape.root), tape_string("link"),
+		  tape_memory((char[64]){0}, 64));
+	tape_create(&tape, "seen-link", SHFL_CF_LOOKUP);
+	rebuild(0);
+	cr_assert_null(gap_of("/whole"));
+	cr_assert_str_eq(gap_of("/half"), "20 3/10");
+	cr_assert_str_eq(gap_of("/seen"), "20 0/5");
+	cr_assert_str_eq(gap_of("/gone"), "2e 0/-1");
+	cr_assert_null(gap_of("/link"));
+	cr_assert_str_eq(gap_of("/seen-link"), "10 0/5");
+}
+
+Test(replay_image, what_is_not_known_of_directories_is_told)
+{
+	prepare("mkdir listed other deep deep/er && touch listed/a deep/er/file");
+	tape_list(&tape, "listed", TAPE_LIST_BYTES);
+	tape_create(&tape, "other", SHFL_CF_LOOKUP);
+	tape_create(&tape, "deep/er/file", SHFL_CF_LOOKUP);
+	rebuild(0);
+	cr_assert_null(gap_of("/listed"));
+	cr_assert_null(gap_of("/listed/a"));
+	cr_assert_null(gap_of("/deep/er/file"));
+	cr_assert_str_eq(gap_of("/other"), "40 0/4096");
+	cr_assert_str_eq(gap_of("/deep/er"), "4a 0/-1");
+	cr_assert_str_eq(gap_of("/"), "4a 0/-1");
+	cr_assert_eq(strncmp(gaps, "/ ", 2), 0, "not in the order of the paths: %s", gaps);
+}
+
+/* A CREATE that has seen a file of more bytes than any file system can hold. */
+static void claim_huge(const char *path)
+{
+	struct trace_call call = tape_event(&tape, TRACE_CALL, SHFL_FN_CREATE);
+	SHFLCREATEPARMS parms = {.Handle = SHFL_HANDLE_NIL, .Result = SHFL_FILE_EXISTS};
+	VBOXHGCMSVCPARM text = tape_string(path);
+
+	parms.Info.Attr.fMode = RTFS_TYPE_FILE | 0644;
+	parms.Info.Attr.enmAdditional = SHFLFSOBJATTRADD_UNIX;
+	parms.Info.cbObject = INT64_MAX;
+	call.n_parms = 3;
+	call.parms[0] = (struct trace_parm){.type = VBOX_HGCM_SVC_PARM_32BIT, .in = tape.root};
+	call.parms[1] = (struct trace_parm){.type = VBOX_HGCM_SVC_PARM_PTR,
+					    .size = text.u.pointer.size,
+					    .payload_in = tape_payload(&tape, text.u.pointer.addr,
+								       text.u.pointer.size,
+								       text.u.pointer.size)};
+	call.parms[2] = (struct trace_parm){.type = VBOX_HGCM_SVC_PARM_PTR, .size = sizeof(parms)};
+	call.parms[2].payload_in = tape_payload(&tape, &parms, sizeof(parms), sizeof(parms));
+	call.parms[2].payload_out = call.parms[2].payload_in;
+	tape_add(&tape, &call);
+}
+
+Test(replay_image, what_cannot_be_made_is_told)
+{
+	const struct image_options options = {.gap = note_gap};
+
+	prepare("touch file");
+	claim_huge("huge");
+	tape_finish(&tape);
+	cr_assert_eq(scratch_create(NULL, false, &scratch), 0);
+	cr_assert_eq(image_rebuild(tape.trace, &options, &scratch, &image), 0);
+	cr_assert_eq(image.unbuilt, 1);
+	cr_assert_str_eq(gap_of("/huge"), "80 0/9223372036854775807");
+}
+
+Test(replay_image, a_directory_in_use_is_taken_when_asked_for)
+{
+	const struct image_options options = {0};
+	char directory[96];
+
+	prepare("touch file");
+	read_whole("file");
+	tape_finish(&tape);
+	snprintf(directory, sizeof(directory), "%s/used", tape.dir);
+	tape_shell("mkdir %s && echo mine > %s/file", directory, directory);
+	cr_assert_eq(scratch_create(directory, false, &scratch), -ENOTEMPTY);
+	scratch_clear(&scratch);
+	cr_assert_eq(scratch_create(directory, true, &scratch), 0);
+	cr_assert_eq(image_rebuild(tape.trace, &options, &scratch, &image), 0);
+	tape_shell("test \"$(cat %s/file)\" = mine && test -f %s/0-work/file", directory,
+		   directory);
+	image_result_clear(&image);
+	scratch_clear(&scratch);
+	/* but what is there already is not rebuilt over */
+	cr_assert_eq(scratch_create(directory, true, &scratch), 0);
+	cr_assert_eq(image_rebuild(tape.trace, &options, &scratch, &image), -EEXIST);
 }
