@@ -18,6 +18,7 @@
 	VERB(replay, "make the calls of a trace again and compare")             \
 	VERB(image, "rebuild what a trace proves to have been there before")    \
 	VERB(cut, "some calls of a trace, and what they depend on")                   \
+	VERB(redact, "a trace without its names and contents") \
 	VERB(doctor, "what can be recorded on this machine, and why not")
 /* clang-format on */
 
