@@ -5,15 +5,8 @@
  * usage: sf_check DIR TWIN [CHECK ...]
  */
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/fs.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -21,70 +14,11 @@
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
-#include <unistd.h>
+
+#include "check.h"
 
 #define TTL_US 1200000 /* longer than attributes are believed */
 #define NODE_HEADER_VERSION 0x10001u
-
-static const char *twin;
-static const char *check;
-
-static void die(int line, const char *what)
-{
-	fprintf(stderr, "sf_check: %s, line %d: %s (errno: %s)\n", check, line, what,
-		strerror(errno));
-	exit(1);
-}
-
-#define OK(condition)                              \
-	do {                                       \
-		if (!(condition))                  \
-			die(__LINE__, #condition); \
-	} while (0)
-#define FAILS(call, error) OK((call) < 0 && errno == (error))
-
-static const char *other(const char *name)
-{
-	static char path[4096];
-
-	snprintf(path, sizeof(path), "%s/%s", twin, name);
-	return path;
-}
-
-static void put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-
-	OK(fd >= 0);
-	OK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-	OK(!close(fd));
-}
-
-static bool holds(const char *path, const char *text)
-{
-	char data[4096] = "";
-	int fd = open(path, O_RDONLY);
-	ssize_t length;
-
-	OK(fd >= 0);
-	length = read(fd, data, sizeof(data));
-	OK(!close(fd));
-	return length == (ssize_t)strlen(text) && !memcmp(data, text, strlen(text));
-}
-
-static long calls_of(const char *function)
-{
-	FILE *in = fopen("/sys/kernel/debug/sf/calls", "re");
-	char name[64];
-	long calls, found = 0;
-
-	OK(in);
-	while (fscanf(in, "%63s %ld %*d %*d", name, &calls) == 2)
-		if (!strcmp(name, function))
-			found = calls;
-	fclose(in);
-	return found;
-}
 
 static void check_names(void)
 {
@@ -487,10 +421,7 @@ static void check_ioctl(void)
 	OK(!close(fd));
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} checks[] = {
+static const struct check checks[] = {
 	{"names", check_names},
 	{"open", check_open},
 	{"append", check_append},
@@ -511,28 +442,8 @@ static const struct {
 	{"ioctl", check_ioctl},
 };
 
-static bool is_wanted(const char *name, int argc, char **argv)
-{
-	for (int i = 3; i < argc; i++)
-		if (!strcmp(argv[i], name))
-			return true;
-	return argc == 3;
-}
-
 int main(int argc, char **argv)
 {
-	if (argc < 3 || chdir(argv[1])) {
-		fprintf(stderr, "usage: sf_check DIR TWIN [CHECK ...]\n");
-		return 2;
-	}
-	twin = argv[2];
 	umask(022);
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		check = checks[i].name;
-		if (is_wanted(check, argc, argv)) {
-			checks[i].run();
-			printf("ok: %s\n", check);
-		}
-	}
-	return 0;
+	return run_checks(checks, sizeof(checks) / sizeof(checks[0]), argc, argv);
 }

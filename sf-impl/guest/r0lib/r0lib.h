@@ -80,6 +80,9 @@ int vboxCallRemove(struct VBGLHGCMHANDLE *client, const struct shfl_map *map,
 		   const SHFLSTRING *path, u32 flags);
 int vboxCallRename(struct VBGLHGCMHANDLE *client, const struct shfl_map *map,
 		   const SHFLSTRING *from, const SHFLSTRING *to, u32 flags);
+/* @flags: SHFL_LOCK_*; a conflict is VERR_FILE_LOCK_VIOLATION. */
+int vboxCallLock(struct VBGLHGCMHANDLE *client, const struct shfl_map *map, u64 handle,
+		 u64 offset, u64 length, u32 flags);
 int vboxCallFlush(struct VBGLHGCMHANDLE *client, const struct shfl_map *map, u64 handle);
 /* @buffer gets a terminated string, or the status is a failure. */
 int vboxCallReadLink(struct VBGLHGCMHANDLE *client, const struct shfl_map *map,

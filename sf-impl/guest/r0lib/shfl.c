@@ -343,6 +343,17 @@ noinline int vboxCallFlush(struct VBGLHGCMHANDLE *client, const struct shfl_map 
 	return make(client, &call, SHFL_FN_FLUSH, 2);
 }
 
+noinline int vboxCallLock(struct VBGLHGCMHANDLE *client, const struct shfl_map *map, u64 handle,
+			  u64 offset, u64 length, u32 flags)
+{
+	struct shfl_call call = {
+		.parms = { value32(map->root), value64(handle), value64(offset), value64(length),
+			   value32(flags) },
+	};
+
+	return make(client, &call, SHFL_FN_LOCK, 5);
+}
+
 noinline int vboxCallReadLink(struct VBGLHGCMHANDLE *client, const struct shfl_map *map,
 			      const SHFLSTRING *path, u32 size, char *buffer)
 {

@@ -225,6 +225,9 @@ const struct file_operations sf_file_operations = {
 	.read_iter = sf_file_read_iter,
 	.write_iter = sf_file_write_iter,
 	.mmap = sf_file_mmap,
+	.lock = sf_file_lock,
+	.flock = sf_file_flock,
+	.setlease = sf_file_setlease,
 	.splice_read = generic_file_splice_read,
 	.splice_write = iter_file_splice_write,
 };

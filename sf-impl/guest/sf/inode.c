@@ -14,6 +14,8 @@ void sf_inode_init_once(void *object)
 	inode_init_once(&inode->vfs);
 	spin_lock_init(&inode->handles_lock);
 	INIT_LIST_HEAD(&inode->handles);
+	mutex_init(&inode->locks_mutex);
+	INIT_LIST_HEAD(&inode->lock_owners);
 }
 
 void sf_answer_begin(struct sf_share *share, struct sf_answer *answer)

@@ -297,4 +297,6 @@ const struct file_operations sf_dir_operations = {
 	.llseek = sf_dir_llseek,
 	.read = generic_read_dir,
 	.fsync = noop_fsync,
+	.lock = sf_dir_lock,
+	.flock = sf_dir_lock,
 };

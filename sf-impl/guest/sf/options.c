@@ -33,7 +33,11 @@ static const struct constant_table cache_modes[] = {
 	{}
 };
 
-static const struct constant_table lock_modes[] = { { "local", 0 }, {} };
+static const struct constant_table lock_modes[] = {
+	{ "local", SF_LOCK_LOCAL },
+	{ "host", SF_LOCK_HOST },
+	{}
+};
 
 const struct fs_parameter_spec sf_parameters[] = {
 	fsparam_u32("uid", PARAMETER_UID),
@@ -120,7 +124,8 @@ static int set_number(struct sf_options *options, struct fs_context *context, in
 	case PARAMETER_CACHE:
 		options->cache = value;
 		return 0;
-	default: /* lock has one value */
+	default: /* PARAMETER_LOCK */
+		options->lock = value;
 		return 0;
 	}
 }
@@ -204,8 +209,8 @@ int sf_show_options(struct seq_file *out, struct dentry *root)
 	show_mode(out, "fmode", options->fmode, SF_MODE_UNSET);
 	show_mode(out, "dmask", options->dmask, 0);
 	show_mode(out, "fmask", options->fmask, 0);
-	seq_printf(out, ",ttl=%u,cache=%s,lock=local", options->ttl_ms,
-		   cache_modes[options->cache].name);
+	seq_printf(out, ",ttl=%u,cache=%s,lock=%s", options->ttl_ms,
+		   cache_modes[options->cache].name, lock_modes[options->lock].name);
 	if (options->charset)
 		seq_show_option(out, "iocharset", options->charset);
 	if (options->tag)

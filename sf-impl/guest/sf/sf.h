@@ -9,6 +9,7 @@
 #include <linux/atomic.h>
 #include <linux/fs.h>
 #include <linux/fs_parser.h>
+#include <linux/mutex.h>
 #include <linux/refcount.h>
 #include "r0lib.h"
 
@@ -17,6 +18,7 @@
 #define SF_PATH_SIZE PATH_MAX /* of an SHFLSTRING with a path, its header included */
 
 enum sf_cache { SF_CACHE_NONE, SF_CACHE_STRICT, SF_CACHE_WRITEBACK };
+enum sf_lock { SF_LOCK_LOCAL, SF_LOCK_HOST };
 
 struct sf_options {
 	kuid_t uid;
@@ -27,6 +29,7 @@ struct sf_options {
 	umode_t fmask;
 	unsigned int ttl_ms; /* how long attributes and names are believed */
 	unsigned int cache; /* enum sf_cache */
+	unsigned int lock; /* enum sf_lock */
 	char *charset; /* NULL: UTF-8 */
 	char *tag;
 };
@@ -69,6 +72,8 @@ struct sf_inode {
 	u32 host_device;
 	spinlock_t handles_lock;
 	struct list_head handles;
+	struct mutex locks_mutex;
+	struct list_head lock_owners; /* lock.c */
 	/* under vfs.i_lock: */
 	u64 changed; /* share->changes at our own last change */
 	unsigned long checked; /* jiffies of the last answer */
@@ -155,6 +160,12 @@ extern const struct file_operations sf_dir_operations;
 /* file.c */
 extern const struct file_operations sf_file_operations;
 extern const struct file_operations sf_special_operations;
+
+/* lock.c */
+int sf_file_lock(struct file *file, int command, struct file_lock *lock);
+int sf_file_flock(struct file *file, int command, struct file_lock *lock);
+int sf_dir_lock(struct file *file, int command, struct file_lock *lock);
+int sf_file_setlease(struct file *file, long type, struct file_lock **lease, void **private);
 
 /* data.c: one transfer between kernel memory and the host */
 int sf_reg_read_aux(const char *caller, struct sf_share *share, struct sf_handle *handle,

@@ -220,6 +220,9 @@ int sf_reconfigure(struct fs_context *context)
 	char *charset = share->options.charset;
 	char *tag = share->options.tag;
 
+	/* those that are held would be known in one place only */
+	if (wanted->options.lock != share->options.lock)
+		return invalf(context, "sf: lock cannot be changed by a remount");
 	if (!(context->sb_flags & SB_RDONLY) && read_only(share))
 		return invalf(context, "sf: the host shares this for reading only");
 	sync_filesystem(context->root->d_sb);
