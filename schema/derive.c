@@ -9,24 +9,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keys.h"
 #include "trace_internal.h"
 
 enum encoding { ENCODING_UNKNOWN, ENCODING_UTF16, ENCODING_UTF8 };
 
 struct client {
+	uint32_t process;
 	uint32_t client;
 	enum encoding encoding;
 	int64_t client_id; /* row */
+	int64_t calls;
 };
 
 struct share {
+	uint32_t process;
 	char *name;
 	int64_t share_id; /* row */
+	int64_t calls;
+};
+
+/* A service: each process has its own, with shares and roots of its own. */
+struct service {
+	int64_t roots[SHFL_MAX_MAPPINGS]; /* share_id; 0: not known */
 };
 
 struct open_handle {
 	uint64_t handle;
-	uint32_t client;
+	uint32_t client; /* index */
 	int64_t call_id; /* of its CREATE; 0: free slot */
 	int64_t path_id;
 	int64_t share_id;
@@ -35,11 +45,13 @@ struct open_handle {
 struct derive {
 	struct client *clients;
 	size_t n_clients;
-	struct intern client_ids; /* client -> index + 1 */
-	struct share *shares;
+	struct intern client_ids; /* process and client -> index + 1 */
+	struct share *shares; /* share_id is the index + 1 */
 	size_t n_shares;
-	struct intern share_names; /* name, ignoring case -> index + 1 */
-	int64_t roots[SHFL_MAX_MAPPINGS]; /* share_id; 0: not known */
+	struct intern share_names; /* process and name, ignoring case -> index + 1 */
+	struct service *services;
+	size_t service_room;
+	struct keys processes; /* -> index in services + 1 */
 	struct open_handle *handles; /* open addressing */
 	size_t n_slots;
 	size_t n_handles;
@@ -51,6 +63,7 @@ struct event {
 	struct derive *derive;
 	const struct trace_call *call;
 	const struct shfl_fn_info *info; /* NULL: unknown function */
+	struct service *service;
 	struct client *client; /* NULL: none (calls of the host's own) */
 	struct derived *derived;
 	bool ended;
@@ -71,6 +84,8 @@ void derive_free(struct derive *derive)
 	free(derive->shares);
 	free(derive->clients);
 	free(derive->handles);
+	free(derive->services);
+	keys_free(&derive->processes);
 	intern_free(&derive->client_ids);
 	intern_free(&derive->share_names);
 	free(derive);
@@ -174,13 +189,21 @@ static int handle_close(struct event *event, struct open_handle *open)
 static int same_client(void *context, int64_t id)
 {
 	const struct event *event = context;
+	const struct client *client = &event->derive->clients[id - 1];
 
-	return event->derive->clients[id - 1].client == event->call->client;
+	return client->client == event->call->client && client->process == event->call->process;
 }
 
-static uint64_t client_hash(uint32_t client)
+static uint64_t client_hash(const struct trace_call *call)
 {
-	return intern_hash(&client, sizeof(client));
+	uint32_t key[2] = {call->process, call->client};
+
+	return intern_hash(key, sizeof(key));
+}
+
+static uint32_t client_index(const struct event *event)
+{
+	return (uint32_t)(event->client - event->derive->clients);
 }
 
 static int client_append(struct event *event)
@@ -191,25 +214,34 @@ static int client_append(struct event *event)
 	if (rc)
 		return rc;
 	event->client = &derive->clients[derive->n_clients++];
-	*event->client = (struct client){.client = event->call->client};
-	return intern_add(&derive->client_ids, client_hash(event->call->client),
+	*event->client = (struct client){
+		.process = event->call->process,
+		.client = event->call->client,
+	};
+	return intern_add(&derive->client_ids, client_hash(event->call),
 			  (int64_t)derive->n_clients);
 }
 
 static int client_insert(struct event *event, int64_t requestor, int64_t connected_by)
 {
-	int rc = trace_run(event->trace, INSERT_CLIENT, connected_by ? "iini" : "inni",
-			   (int64_t)event->call->client, requestor, connected_by, (int64_t)0);
+	int rc = trace_run(event->trace, INSERT_CLIENT, connected_by ? "inii" : "innn",
+			   (int64_t)event->call->client, (int64_t)event->call->process, requestor,
+			   connected_by);
 
 	event->client->client_id = trace_last_id(event->trace);
 	return rc;
 }
 
+static int client_write_calls(struct trace *trace, const struct client *client)
+{
+	return trace_run(trace, UPDATE_CLIENT_CALLS, "ii", client->calls, client->client_id);
+}
+
 static int client_find(struct event *event)
 {
 	int64_t id;
-	int rc = intern_find(&event->derive->client_ids, client_hash(event->call->client),
-			     same_client, event, &id);
+	int rc = intern_find(&event->derive->client_ids, client_hash(event->call), same_client,
+			     event, &id);
 
 	if (rc > 0)
 		event->client = &event->derive->clients[id - 1];
@@ -306,7 +338,7 @@ static void derive_root(struct event *event)
 		return;
 	root = event->call->parms[i].in;
 	if (root < SHFL_MAX_MAPPINGS)
-		event->derived->share_id = event->derive->roots[root];
+		event->derived->share_id = event->service->roots[root];
 }
 
 static struct open_handle *derive_handle(struct event *event)
@@ -316,7 +348,7 @@ static struct open_handle *derive_handle(struct event *event)
 
 	if (i < 0 || !is_integer(&event->call->parms[i]))
 		return NULL;
-	open = handle_find(event->derive, event->call->client, event->call->parms[i].in);
+	open = handle_find(event->derive, client_index(event), event->call->parms[i].in);
 	if (open && !event->derived->path_id)
 		event->derived->path_id = open->path_id;
 	return open;
@@ -326,19 +358,21 @@ static struct open_handle *derive_handle(struct event *event)
 
 struct wanted_share {
 	const struct derive *derive;
+	uint32_t process;
 	const char *name;
 };
 
 static int same_share(void *context, int64_t id)
 {
 	const struct wanted_share *wanted = context;
+	const struct share *share = &wanted->derive->shares[id - 1];
 
-	return !strcasecmp(wanted->derive->shares[id - 1].name, wanted->name);
+	return share->process == wanted->process && !strcasecmp(share->name, wanted->name);
 }
 
-static uint64_t share_hash(const char *name)
+static uint64_t share_hash(uint32_t process, const char *name)
 {
-	uint64_t hash = 0;
+	uint64_t hash = process;
 
 	for (; *name; name++)
 		hash = hash * 31 + (uint64_t)tolower((unsigned char)*name);
@@ -348,27 +382,29 @@ static uint64_t share_hash(const char *name)
 static int share_append(struct event *event, const char *name, struct share **ret)
 {
 	struct derive *derive = event->derive;
+	uint32_t process = event->call->process;
 	int rc = make_room(&derive->shares, derive->n_shares, sizeof(*derive->shares));
 	char *copy = rc ? NULL : strdup(name);
 
 	if (!copy)
 		return -ENOMEM;
 	*ret = &derive->shares[derive->n_shares++];
-	**ret = (struct share){.name = copy};
-	rc = trace_run(event->trace, INSERT_SHARE, "t", name);
+	**ret = (struct share){.process = process, .name = copy};
+	rc = trace_run(event->trace, INSERT_SHARE, "tn", name, (int64_t)process);
 	(*ret)->share_id = trace_last_id(event->trace);
 	if (rc)
 		return rc;
-	return intern_add(&derive->share_names, share_hash(name), (int64_t)derive->n_shares);
+	return intern_add(&derive->share_names, share_hash(process, name),
+			  (int64_t)derive->n_shares);
 }
 
 /* The share of this name; one that the trace has not seen is added. */
 static int share_need(struct event *event, const char *name, struct share **ret)
 {
-	struct wanted_share wanted = {event->derive, name};
+	struct wanted_share wanted = {event->derive, event->call->process, name};
+	uint64_t hash = share_hash(wanted.process, name);
 	int64_t id;
-	int rc = intern_find(&event->derive->share_names, share_hash(name), same_share, &wanted,
-			     &id);
+	int rc = intern_find(&event->derive->share_names, hash, same_share, &wanted, &id);
 
 	if (!rc)
 		return share_append(event, name, ret);
@@ -394,9 +430,9 @@ static int learn_root(struct event *event, uint64_t root, int64_t name_payload)
 	if (rc)
 		return rc;
 	event->derived->share_id = share->share_id;
-	if (event->derive->roots[root] == share->share_id)
+	if (event->service->roots[root] == share->share_id)
 		return 0;
-	event->derive->roots[root] = share->share_id;
+	event->service->roots[root] = share->share_id;
 	return trace_run(event->trace, UPDATE_SHARE_ROOT, "ii", (int64_t)root, share->share_id);
 }
 
@@ -436,7 +472,7 @@ static int remember_handle(struct event *event, uint64_t handle)
 {
 	struct open_handle open = {
 		.handle = handle,
-		.client = event->call->client,
+		.client = client_index(event),
 		.call_id = event->call->call_id,
 		.path_id = event->derived->path_id,
 		.share_id = event->derived->share_id,
@@ -462,7 +498,8 @@ static int after_create(struct event *event)
 	if (rc || captured < sizeof(parms))
 		return rc;
 	memcpy(&parms, data, sizeof(parms));
-	opened = event->ok && parms.Handle && parms.Handle != SHFL_HANDLE_NIL;
+	event->derived->opened = opened =
+		event->ok && parms.Handle && parms.Handle != SHFL_HANDLE_NIL;
 	rc = trace_run(event->trace, INSERT_OPENED, "iin", event->call->call_id,
 		       (int64_t)parms.Result, opened ? (int64_t)parms.Handle : 0);
 	if (rc || !opened)
@@ -509,6 +546,9 @@ static int derive_guest_call(struct event *event)
 	derive_handle(event);
 	if (fn < COUNT_OF(after_call) && after_call[fn])
 		rc = after_call[fn](event);
+	event->client->calls++;
+	if (event->derived->share_id)
+		event->derive->shares[event->derived->share_id - 1].calls++;
 	return rc;
 }
 
@@ -564,9 +604,10 @@ static int derive_connect(struct event *event)
 
 	if (!event->ok || rc < 0)
 		return rc;
-	rc = rc ? 0 : client_append(event);
+	rc = rc ? client_write_calls(event->trace, event->client) : client_append(event);
 	if (rc)
 		return rc;
+	event->client->calls = 0;
 	event->client->encoding = ENCODING_UTF16;
 	return client_insert(event, call->n_parms ? (int64_t)call->parms[0].in : 0, call->call_id);
 }
@@ -582,7 +623,7 @@ static int derive_disconnect(struct event *event)
 	for (size_t i = 0; i < derive->n_slots;) {
 		struct open_handle *open = &derive->handles[i];
 
-		if (!open->call_id || open->client != event->call->client) {
+		if (!open->call_id || open->client != client_index(event)) {
 			i++;
 			continue;
 		}
@@ -602,6 +643,22 @@ static int (*const derive_kind[])(struct event *event) = {
 	[TRACE_DISCONNECT] = derive_disconnect,
 };
 
+/* The service of the event's process. */
+static int service_need(struct event *event)
+{
+	struct derive *derive = event->derive;
+	uint32_t process = event->call->process;
+	int64_t id;
+	int rc = keys_find(&derive->processes, &process, sizeof(process), &id);
+
+	if (rc >= 0)
+		rc = array_reach(&derive->services, &derive->service_room,
+				 sizeof(*derive->services), (size_t)id - 1);
+	if (!rc)
+		event->service = &derive->services[id - 1];
+	return rc;
+}
+
 int derive_event(struct trace *trace, struct derive *derive, const struct trace_call *call,
 		 struct derived *ret)
 {
@@ -612,10 +669,24 @@ int derive_event(struct trace *trace, struct derive *derive, const struct trace_
 		.derived = ret,
 		.ended = !(call->flags & TRACE_F_UNFINISHED),
 	};
+	int rc;
 
 	event.ok = event.ended && call->status >= 0;
 	event.info = call->kind == TRACE_HOST_CALL ? shfl_host_fn_find(call->fn)
 		     : call->kind == TRACE_CALL	   ? shfl_fn_find(call->fn)
 						   : NULL;
-	return derive_kind[call->kind](&event);
+	rc = service_need(&event);
+	return rc ? rc : derive_kind[call->kind](&event);
+}
+
+int derive_finish(struct trace *trace, struct derive *derive)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < derive->n_clients; i++)
+		rc = client_write_calls(trace, &derive->clients[i]);
+	for (size_t i = 0; !rc && i < derive->n_shares; i++)
+		rc = trace_run(trace, UPDATE_SHARE_CALLS, "ii", derive->shares[i].calls,
+			       derive->shares[i].share_id);
+	return rc;
 }

@@ -68,6 +68,7 @@ static int insert_payload(struct trace *trace, const struct wanted_payload *want
 	if (rc != SQLITE_DONE)
 		return trace_sql_failed(trace, rc);
 	*ret_payload_id = trace_last_id(trace);
+	trace->writer->payload_bytes += wanted->captured;
 	return trace_written(trace, wanted->captured);
 }
 

@@ -68,6 +68,13 @@ int trace_exec(struct trace *trace, const char *sql)
 	return rc == SQLITE_OK ? 0 : trace_sql_failed(trace, rc);
 }
 
+bool trace_call_failed(const struct trace_call *call)
+{
+	return call->status < 0 && !(call->flags & TRACE_F_UNFINISHED) &&
+	       !(call->kind == TRACE_CALL && call->fn == SHFL_FN_LIST &&
+		 call->status == VERR_NO_MORE_FILES);
+}
+
 sqlite3 *trace_db(struct trace *trace)
 {
 	return trace->db;

@@ -14,7 +14,7 @@
 #include "shfl_table.h"
 
 #define TRACE_APPLICATION_ID 0x73665452 /* "sfTR" */
-#define TRACE_USER_VERSION 1 /* of the schema; newer ones are refused */
+#define TRACE_USER_VERSION 2 /* of the schema; others are refused */
 
 enum trace_side { TRACE_SIDE_GUEST = 1, TRACE_SIDE_HOST = 2, TRACE_SIDE_BOTH = 3 };
 
@@ -48,7 +48,8 @@ struct trace_call {
 	int64_t op_id; /* 0: none */
 	enum trace_kind kind;
 	enum trace_side side;
-	uint32_t client;
+	uint32_t client; /* as the host numbers it: another process has others of that number */
+	uint32_t process; /* pid of the host process that served it; 0: the host did not see it */
 	uint32_t fn;
 	uint32_t n_parms; /* as the caller said; at most SHFL_MAX_PARMS are in parms */
 	struct trace_parm parms[SHFL_MAX_PARMS];
@@ -95,14 +96,19 @@ struct trace_op {
 
 struct trace_clock {
 	enum trace_side side;
+	int64_t from_ns; /* raw: holds from here to the next one's from_ns */
 	int64_t offset_ns; /* host = guest + offset + drift * (guest - base) */
 	int64_t drift_ppb;
 	int64_t base_ns;
 	int64_t error_ns; /* half the width of what causality allows */
 	int64_t fitted, checked, violations; /* numbers of calls */
+	int64_t worst_ns; /* the most that a call of the host sticks out of the guest's */
 };
 
 struct trace;
+
+/* Whether a call ended and failed. The end of a listing is no failure. */
+bool trace_call_failed(const struct trace_call *call);
 
 /* Whether FILE begins like a trace, damaged or of another schema as it may be. */
 bool trace_file_is_ours(const char *file);
@@ -133,6 +139,10 @@ int trace_add_call(struct trace *trace, const struct trace_call *call,
 int trace_add_op(struct trace *trace, const struct trace_op *op);
 int trace_add_loss(struct trace *trace, enum trace_side side, const char *hop, const char *reason,
 		   int64_t n);
+/* The same, with the last event before the place where it happened; 0: not known. */
+int trace_add_loss_after(struct trace *trace, enum trace_side side, const char *hop,
+			 const char *reason, int64_t n, int64_t after);
+/* Several, if the clock stepped: each for what follows its from_ns. */
 int trace_set_clock(struct trace *trace, const struct trace_clock *clock);
 
 /*

@@ -36,6 +36,8 @@ CREATE TABLE shape (
 	kind INTEGER NOT NULL, -- enum trace_kind
 	side INTEGER NOT NULL, -- enum trace_side
 	fn INTEGER NOT NULL,
+	process INTEGER, -- pid of the host process that served it; NULL: the host did not see it
+	n INTEGER, -- how many calls are of it; written when the trace is finished
 	n_parms INTEGER NOT NULL,
 	type0 INTEGER, type1 INTEGER, type2 INTEGER, type3 INTEGER,
 	type4 INTEGER, type5 INTEGER, type6 INTEGER, type7 INTEGER
@@ -46,7 +48,12 @@ CREATE TABLE task (
 	tid INTEGER NOT NULL,
 	comm TEXT NOT NULL
 );
-CREATE TABLE hop (hop_id INTEGER PRIMARY KEY, side INTEGER NOT NULL, name TEXT NOT NULL);
+CREATE TABLE hop (
+	hop_id INTEGER PRIMARY KEY,
+	side INTEGER NOT NULL,
+	name TEXT NOT NULL,
+	n INTEGER -- of spans; written when the trace is finished
+);
 CREATE TABLE path (path_id INTEGER PRIMARY KEY, path TEXT NOT NULL);
 CREATE TABLE payload (
 	payload_id INTEGER PRIMARY KEY,
@@ -64,7 +71,7 @@ CREATE TABLE call (
 	shape_id INTEGER NOT NULL,
 	client INTEGER NOT NULL,
 	status INTEGER NOT NULL,
-	flags INTEGER NOT NULL, -- TRACE_F_*; 128: not complete
+	flags INTEGER NOT NULL, -- TRACE_F_*; 128: not complete, 256: control event
 	start_ns INTEGER NOT NULL,
 	duration_ns INTEGER, -- NULL: not ended
 	guest_start_ns INTEGER, -- raw
@@ -130,38 +137,47 @@ CREATE TABLE opened (
 );
 CREATE TABLE share (
 	share_id INTEGER PRIMARY KEY,
+	process INTEGER, -- as in shape: each has shares and roots of its own
 	name TEXT NOT NULL,
 	path TEXT, -- on the host; NULL: added before the trace began
 	mount_point TEXT,
 	flags INTEGER, -- SHFL_ADD_MAPPING_F_*
 	root INTEGER, -- NULL: never mapped
 	added_by INTEGER,
-	removed_by INTEGER
+	removed_by INTEGER,
+	calls INTEGER -- how many; written when the trace is finished
 );
 CREATE TABLE client (
 	client_id INTEGER PRIMARY KEY,
+	process INTEGER, -- as in shape: numbers of clients mean something within one
 	client INTEGER NOT NULL,
 	requestor INTEGER,
 	connected_by INTEGER, -- NULL: connected before the trace began
 	disconnected_by INTEGER,
-	utf8 INTEGER NOT NULL
+	utf8 INTEGER NOT NULL,
+	calls INTEGER -- how many; written when the trace is finished
 );
 CREATE TABLE loss (
 	side INTEGER NOT NULL,
 	hop TEXT,
 	reason TEXT NOT NULL,
-	n INTEGER NOT NULL
+	n INTEGER NOT NULL,
+	after INTEGER -- the last event before the place where it happened; NULL: not known
 );
+-- A clock that stepped has several rows, each for what follows its from_ns.
 CREATE TABLE clock_fit (
-	side INTEGER PRIMARY KEY,
+	side INTEGER NOT NULL,
+	from_ns INTEGER NOT NULL, -- raw
 	offset_ns INTEGER NOT NULL,
 	drift_ppb INTEGER NOT NULL,
 	base_ns INTEGER NOT NULL,
 	error_ns INTEGER NOT NULL,
 	fitted INTEGER NOT NULL,
 	checked INTEGER NOT NULL,
-	violations INTEGER NOT NULL
-);
+	violations INTEGER NOT NULL,
+	worst_ns INTEGER NOT NULL,
+	PRIMARY KEY (side, from_ns)
+) WITHOUT ROWID;
 
 -- Summaries, written when the trace is finished.
 CREATE TABLE hop_summary (
@@ -191,3 +207,17 @@ CREATE TABLE function_summary (
 	max INTEGER NOT NULL,
 	errors INTEGER NOT NULL
 );
+CREATE TABLE file_summary (
+	share_id INTEGER, -- NULL: not known
+	path_id INTEGER NOT NULL,
+	calls INTEGER NOT NULL,
+	opens INTEGER NOT NULL,
+	reads INTEGER NOT NULL,
+	writes INTEGER NOT NULL,
+	bytes_read INTEGER NOT NULL,
+	bytes_written INTEGER NOT NULL,
+	errors INTEGER NOT NULL,
+	total_ns INTEGER NOT NULL
+);
+-- The slowest calls.
+CREATE TABLE slow_call (call_id INTEGER PRIMARY KEY);

@@ -42,7 +42,12 @@ static int write_summaries(struct trace *trace)
 		rc = write_hop_summary(trace, &writer->hops[i], (int64_t)i + 1);
 	for (size_t i = 0; !rc && i < MAX_FUNCTIONS; i++)
 		rc = write_function_summary(trace, &writer->functions[i], (int64_t)i);
-	return rc;
+	for (size_t i = 0; !rc && i < writer->n_hops; i++)
+		rc = trace_run(trace, UPDATE_HOP_SPANS, "ii", (int64_t)writer->hops[i].n_spans,
+			       (int64_t)i + 1);
+	if (!rc)
+		rc = derive_finish(trace, writer->derive);
+	return rc ? rc : summary_write(trace, &writer->summary);
 }
 
 static int write_number(struct trace *trace, const char *key, int64_t value)
@@ -53,13 +58,13 @@ static int write_number(struct trace *trace, const char *key, int64_t value)
 	return trace_set_meta(trace, key, text);
 }
 
-static int write_times(struct trace *trace)
+static int write_notes(struct trace *trace)
 {
 	struct trace_writer *writer = trace->writer;
-	int rc;
+	int rc = write_number(trace, "payload_bytes", writer->payload_bytes);
 
-	if (writer->first_ns == INT64_MAX)
-		return 0;
+	if (rc || writer->first_ns == INT64_MAX)
+		return rc;
 	rc = write_number(trace, "first_ns", writer->first_ns);
 	return rc ? rc : write_number(trace, "last_ns", writer->last_ns);
 }
@@ -91,11 +96,11 @@ int trace_finish(struct trace *trace, const char *incomplete_because)
 
 	if (!trace->writer || trace->writer->finished)
 		return trace_fail(trace, -EINVAL, "the trace is not being written");
-	rc = trace_exec(trace, trace_indexes_sql);
+	rc = write_summaries(trace);
 	if (!rc)
-		rc = write_summaries(trace);
+		rc = trace_exec(trace, trace_indexes_sql);
 	if (!rc)
-		rc = write_times(trace);
+		rc = write_notes(trace);
 	if (!rc)
 		rc = write_state(trace, incomplete_because);
 	if (!rc)

@@ -11,6 +11,7 @@
 #define PARMS_IN_CALL 5 /* of the columns of table call; the others are in call_more */
 #define TRACE_F_ALL 0x3f
 #define FLAG_NOT_COMPLETE 0x80 /* in the column beside TRACE_F_* */
+#define FLAG_CONTROL 0x100 /* likewise: no call of a guest */
 
 struct trace_writer;
 
@@ -70,6 +71,12 @@ enum trace_statement {
 	INSERT_CLOCK,
 	INSERT_HOP_SUMMARY,
 	INSERT_FUNCTION_SUMMARY,
+	INSERT_FILE_SUMMARY,
+	INSERT_SLOW_CALL,
+	UPDATE_SHAPE_CALLS,
+	UPDATE_HOP_SPANS,
+	UPDATE_SHARE_CALLS,
+	UPDATE_CLIENT_CALLS,
 	SELECT_PATH,
 	SELECT_PAYLOAD,
 	N_TRACE_STATEMENTS
@@ -104,6 +111,7 @@ struct derived {
 	int64_t share_id; /* 0: none */
 	int64_t path_id; /* 0: none */
 	bool utf16;
+	bool opened; /* the call opened a handle */
 };
 struct derive *derive_new(void);
 void derive_free(struct derive *derive);
@@ -111,6 +119,9 @@ void derive_free(struct derive *derive);
 /* Learns from an event, which is written next, and says what belongs to it. */
 int derive_event(struct trace *trace, struct derive *derive, const struct trace_call *call,
 		 struct derived *ret);
+
+/* Writes how many calls each client and each share had. */
+int derive_finish(struct trace *trace, struct derive *derive);
 
 /* The path's id; the same for equal paths. */
 int trace_intern_path(struct trace *trace, const char *path, int64_t *ret_path_id);

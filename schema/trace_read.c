@@ -53,6 +53,8 @@ static const struct {
 	{"table", "clock_fit"},
 	{"table", "hop_summary"},
 	{"table", "function_summary"},
+	{"table", "file_summary"},
+	{"table", "slow_call"},
 	{"view", "calls"},
 	{"view", "spans"},
 	{"view", "ops"},
@@ -69,6 +71,7 @@ static const struct {
 	{"view", "open_handles"},
 	{"view", "unfinished"},
 	{"view", "losses"},
+	{"view", "loss_places"},
 	{"view", "clock"},
 };
 
@@ -80,7 +83,7 @@ static const char events_sql[] =
 	" s.type2, c.in2, c.out2, c.mem2, s.type3, c.in3, c.out3, c.mem3,"
 	" s.type4, c.in4, c.out4, c.mem4, s.type5, m.in5, m.out5, m.mem5,"
 	" s.type6, m.in6, m.out6, m.mem6, s.type7, m.in7, m.out7, m.mem7,"
-	" t.pid, t.tid, t.comm, sh.name, p.path, g.status"
+	" t.pid, t.tid, t.comm, sh.name, p.path, g.status, s.process"
 	" FROM call AS c LEFT JOIN shape AS s ON s.shape_id = c.shape_id"
 	" LEFT JOIN call_more AS m ON m.call_id = c.call_id"
 	" LEFT JOIN guest_status AS g ON g.call_id = c.call_id"
@@ -96,7 +99,8 @@ enum {
 	COLUMN_COMM,
 	COLUMN_SHARE,
 	COLUMN_PATH,
-	COLUMN_GUEST_STATUS
+	COLUMN_GUEST_STATUS,
+	COLUMN_PROCESS
 };
 
 /* Opening. */
@@ -196,11 +200,16 @@ static int check_identity(struct trace *trace, const char *file, char **ret_mess
 	if (user_version > TRACE_USER_VERSION)
 		return trace_message(ret_message, -EPROTO,
 				     "%s has schema %" PRId64
-				     ": this sftrace reads up to %d, use a newer one",
+				     ": this sftrace reads %d, use a newer one",
 				     file, user_version, TRACE_USER_VERSION);
 	if (user_version < 1)
 		return trace_message(ret_message, -EUCLEAN,
 				     "%s is damaged: it has no schema version", file);
+	if (user_version < TRACE_USER_VERSION)
+		return trace_message(ret_message, -EPROTO,
+				     "%s has schema %" PRId64
+				     " of an older sftrace: this one reads %d, record it again",
+				     file, user_version, TRACE_USER_VERSION);
 	return 0;
 }
 
@@ -476,7 +485,7 @@ static int read_head(struct trace_cursor *cursor, struct trace_call *call)
 		{0, UINT32_MAX}, /* fn */
 		{0, UINT32_MAX}, /* n_parms */
 		{INT32_MIN, INT32_MAX}, /* status */
-		{0, TRACE_F_ALL | FLAG_NOT_COMPLETE},
+		{0, TRACE_F_ALL | FLAG_NOT_COMPLETE | FLAG_CONTROL},
 	};
 	int64_t values[COUNT_OF(ranges)] = {0};
 
@@ -520,6 +529,17 @@ static int read_task(struct trace_cursor *cursor, struct trace_call *call)
 	return 0;
 }
 
+static int read_process(struct trace_cursor *cursor, struct trace_call *call)
+{
+	int64_t process = 0;
+	int rc = 0;
+
+	if (!is_null(cursor, COLUMN_PROCESS))
+		rc = read_int(cursor, COLUMN_PROCESS, 0, UINT32_MAX, &process);
+	call->process = (uint32_t)process;
+	return rc;
+}
+
 static int read_guest_status(struct trace_cursor *cursor, struct trace_call *call)
 {
 	int64_t status = call->status;
@@ -549,6 +569,8 @@ int trace_next(struct trace_cursor *cursor, struct trace_call *call)
 		rc = read_task(cursor, &next);
 	if (!rc)
 		rc = read_guest_status(cursor, &next);
+	if (!rc)
+		rc = read_process(cursor, &next);
 	if (rc)
 		return rc;
 	next.share = (const char *)sqlite3_column_text(cursor->stmt, COLUMN_SHARE);

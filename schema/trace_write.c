@@ -20,9 +20,10 @@ static const char *const statements[N_TRACE_STATEMENTS] = {
 	[INSERT_PARAMETER] = "INSERT INTO parameter VALUES (?, ?, ?, ?, ?, ?)",
 	[INSERT_STATUS] = "INSERT OR IGNORE INTO status VALUES (?, ?)",
 	[INSERT_CREATE_RESULT] = "INSERT INTO create_result VALUES (?, ?)",
-	[INSERT_SHAPE] = "INSERT INTO shape VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[INSERT_SHAPE] =
+		"INSERT INTO shape VALUES (?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[INSERT_TASK] = "INSERT INTO task VALUES (?, ?, ?, ?)",
-	[INSERT_HOP] = "INSERT INTO hop VALUES (?, ?, ?)",
+	[INSERT_HOP] = "INSERT INTO hop VALUES (?, ?, ?, NULL)",
 	[INSERT_PATH] = "INSERT INTO path (path) VALUES (?)",
 	[INSERT_PAYLOAD] = "INSERT INTO payload (length, checksum, data) VALUES (?, ?, ?)",
 	[INSERT_CALL] = "INSERT INTO call VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
@@ -34,21 +35,27 @@ static const char *const statements[N_TRACE_STATEMENTS] = {
 	[INSERT_OP] = "INSERT INTO op VALUES (?, ?, ?, ?, ?, ?, ?)",
 	[INSERT_OPENED] = "INSERT INTO opened VALUES (?, ?, ?, NULL)",
 	[CLOSE_OPENED] = "UPDATE opened SET closed_by = ? WHERE call_id = ?",
-	[INSERT_SHARE] = "INSERT INTO share (name) VALUES (?)",
+	[INSERT_SHARE] = "INSERT INTO share (name, process) VALUES (?, ?)",
 	[UPDATE_SHARE_ADDED] = "UPDATE share SET path = ?, mount_point = ?, flags = ?,"
 			       " added_by = ? WHERE share_id = ?",
 	[UPDATE_SHARE_ROOT] = "UPDATE share SET root = ? WHERE share_id = ?",
 	[UPDATE_SHARE_REMOVED] = "UPDATE share SET removed_by = ? WHERE share_id = ?",
-	[INSERT_CLIENT] = "INSERT INTO client (client, requestor, connected_by, utf8)"
-			  " VALUES (?, ?, ?, ?)",
+	[INSERT_CLIENT] = "INSERT INTO client (client, process, requestor, connected_by, utf8)"
+			  " VALUES (?, ?, ?, ?, 0)",
 	[UPDATE_CLIENT_GONE] = "UPDATE client SET disconnected_by = ? WHERE client_id = ?",
 	[UPDATE_CLIENT_UTF8] = "UPDATE client SET utf8 = 1 WHERE client_id = ?",
-	[INSERT_LOSS] = "INSERT INTO loss VALUES (?, ?, ?, ?)",
-	[INSERT_CLOCK] = "INSERT OR REPLACE INTO clock_fit VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	[INSERT_LOSS] = "INSERT INTO loss VALUES (?, ?, ?, ?, ?)",
+	[INSERT_CLOCK] = "INSERT OR REPLACE INTO clock_fit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[INSERT_HOP_SUMMARY] = "INSERT INTO hop_summary"
 			       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[INSERT_FUNCTION_SUMMARY] = "INSERT INTO function_summary"
 				    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[INSERT_FILE_SUMMARY] = "INSERT INTO file_summary VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[INSERT_SLOW_CALL] = "INSERT INTO slow_call VALUES (?)",
+	[UPDATE_SHAPE_CALLS] = "UPDATE shape SET n = ? WHERE shape_id = ?",
+	[UPDATE_HOP_SPANS] = "UPDATE hop SET n = ? WHERE hop_id = ?",
+	[UPDATE_SHARE_CALLS] = "UPDATE share SET calls = ? WHERE share_id = ?",
+	[UPDATE_CLIENT_CALLS] = "UPDATE client SET calls = ? WHERE client_id = ?",
 	[SELECT_PATH] = "SELECT path FROM path WHERE path_id = ?",
 	[SELECT_PAYLOAD] = "SELECT length, data FROM payload WHERE payload_id = ?",
 };
@@ -140,74 +147,25 @@ int trace_written(struct trace *trace, size_t bytes)
 	return rc;
 }
 
-/* Keys. */
+/* What is stored once. */
 
-struct wanted_key {
-	const struct keys *keys;
-	const void *key;
-};
-
-static int same_key(void *context, int64_t id)
+static void bind_or_null(sqlite3_stmt *stmt, int i, int64_t value)
 {
-	const struct wanted_key *wanted = context;
-	size_t size = wanted->keys->key_size;
-
-	return !memcmp((const char *)wanted->keys->keys + (size_t)(id - 1) * size, wanted->key,
-		       size);
-}
-
-static int append_key(struct keys *keys, const void *key)
-{
-	if (keys->n == keys->room) {
-		size_t room = keys->room ? keys->room * 2 : 64;
-		void *grown = reallocarray(keys->keys, room, keys->key_size);
-
-		if (!grown)
-			return -ENOMEM;
-		keys->keys = grown;
-		keys->room = room;
-	}
-	memcpy((char *)keys->keys + keys->n * keys->key_size, key, keys->key_size);
-	keys->n++;
-	return 0;
-}
-
-/* The id of a key: 0 and an old one, 1 and a new one, or negative errno. */
-static int find_key(struct keys *keys, const void *key, size_t key_size, int64_t *ret_id)
-{
-	struct wanted_key wanted = {keys, key};
-	uint64_t hash = intern_hash(key, key_size);
-	int rc;
-
-	keys->key_size = key_size;
-	rc = intern_find(&keys->intern, hash, same_key, &wanted, ret_id);
-	if (rc)
-		return rc < 0 ? rc : 0;
-	rc = append_key(keys, key);
-	if (!rc)
-		rc = intern_add(&keys->intern, hash, (int64_t)keys->n);
-	if (rc)
-		return rc;
-	*ret_id = (int64_t)keys->n;
-	return 1;
-}
-
-static void keys_free(struct keys *keys)
-{
-	intern_free(&keys->intern);
-	free(keys->keys);
+	if (value)
+		sqlite3_bind_int64(stmt, i, value);
 }
 
 static int find_shape(struct trace *trace, const struct trace_call *call, uint32_t n_kept,
 		      int64_t *ret_id)
 {
-	struct shape_key key = {call->kind, call->side, call->fn, call->n_parms, {0}};
+	struct shape_key key = {call->kind,    call->side,    call->fn,
+				call->process, call->n_parms, {0}};
 	sqlite3_stmt *stmt;
 	int rc;
 
 	for (uint32_t i = 0; i < n_kept; i++)
 		key.types[i] = call->parms[i].type;
-	rc = find_key(&trace->writer->shapes, &key, sizeof(key), ret_id);
+	rc = keys_find(&trace->writer->shapes, &key, sizeof(key), ret_id);
 	if (rc <= 0)
 		return rc;
 	rc = trace_statement(trace, INSERT_SHAPE, &stmt);
@@ -218,9 +176,10 @@ static int find_shape(struct trace *trace, const struct trace_call *call, uint32
 	sqlite3_bind_int64(stmt, 2, key.kind);
 	sqlite3_bind_int64(stmt, 3, key.side);
 	sqlite3_bind_int64(stmt, 4, key.fn);
-	sqlite3_bind_int64(stmt, 5, key.n_parms);
+	bind_or_null(stmt, 5, key.process);
+	sqlite3_bind_int64(stmt, 6, key.n_parms);
 	for (uint32_t i = 0; i < n_kept; i++)
-		sqlite3_bind_int64(stmt, 6 + (int)i, key.types[i]);
+		sqlite3_bind_int64(stmt, 7 + (int)i, key.types[i]);
 	return run(trace, stmt);
 }
 
@@ -232,7 +191,7 @@ static int find_task(struct trace *trace, uint32_t pid, uint32_t tid, const char
 
 	if (comm)
 		strncpy(key.comm, comm, sizeof(key.comm) - 1);
-	rc = find_key(&trace->writer->tasks, &key, sizeof(key), ret_id);
+	rc = keys_find(&trace->writer->tasks, &key, sizeof(key), ret_id);
 	if (rc <= 0)
 		return rc;
 	return trace_run(trace, INSERT_TASK, "iiit", *ret_id, (int64_t)pid, (int64_t)tid, key.comm);
@@ -307,12 +266,6 @@ static void bind_parm(sqlite3_stmt *stmt, int i, const struct trace_parm *parm, 
 		sqlite3_bind_int64(stmt, i + 2, parm->payload_in);
 }
 
-static void bind_or_null(sqlite3_stmt *stmt, int i, int64_t value)
-{
-	if (value)
-		sqlite3_bind_int64(stmt, i, value);
-}
-
 static int64_t stored_flags(const struct trace_call *call, const struct derived *derived)
 {
 	uint32_t flags = call->flags & TRACE_F_ALL & ~TRACE_F_UTF16;
@@ -321,6 +274,8 @@ static int64_t stored_flags(const struct trace_call *call, const struct derived 
 		flags |= TRACE_F_UTF16;
 	if (!call->complete || call->flags & TRACE_F_UNFINISHED)
 		flags |= FLAG_NOT_COMPLETE;
+	if (call->kind != TRACE_CALL)
+		flags |= FLAG_CONTROL;
 	return flags;
 }
 
@@ -441,7 +396,7 @@ static int summarise_span(struct trace *trace, const struct trace_span *spans, s
 	hop->self_ns = wrapping_sum(hop->self_ns, span_self(spans, n_spans, i));
 	if (!spans[i].exit_ns)
 		return 0;
-	hop->errors += spans[i].ret < 0;
+	hop->errors += spans[i].ret < 0 && spans[i].ret != VERR_NO_MORE_FILES;
 	hop->depths += spans[i].depth;
 	hop_count_caller(hop, spans[i].parent < 0 ? 0 : hop_ids[spans[i].parent]);
 	return latency_add(&hop->busy, span_busy(&spans[i]));
@@ -465,6 +420,8 @@ static int add_spans(struct trace *trace, const struct trace_call *call,
 
 		if (!rc)
 			rc = insert_span(trace, call, i, &spans[i], hop_ids[i]);
+		if (!rc)
+			trace->writer->hops[hop_ids[i] - 1].n_spans++;
 		if (!rc && !(call->flags & TRACE_F_UNFINISHED))
 			rc = summarise_span(trace, spans, n_spans, i, hop_ids);
 		if (rc)
@@ -487,7 +444,7 @@ static int summarise_call(struct trace_writer *writer, const struct trace_call *
 	if (call->kind != TRACE_CALL || call->fn >= MAX_FUNCTIONS)
 		return 0;
 	function = &writer->functions[call->fn];
-	function->errors += call->status < 0;
+	function->errors += trace_call_failed(call);
 	return latency_add(&function->latency, call->end_ns - call->start_ns);
 }
 
@@ -555,6 +512,8 @@ int trace_add_call(struct trace *trace, const struct trace_call *call,
 	if (!rc)
 		rc = add_spans(trace, call, spans, n_spans);
 	if (!rc)
+		rc = summary_add(&trace->writer->summary, call, shape_id, &derived);
+	if (!rc)
 		rc = summarise_call(trace->writer, call);
 	if (!rc)
 		trace->writer->last_call_id = call->call_id;
@@ -592,20 +551,26 @@ int trace_set_meta(struct trace *trace, const char *key, const char *value)
 	return trace_run(trace, INSERT_META, "tt", key, value);
 }
 
-int trace_add_loss(struct trace *trace, enum trace_side side, const char *hop, const char *reason,
-		   int64_t n)
+int trace_add_loss_after(struct trace *trace, enum trace_side side, const char *hop,
+			 const char *reason, int64_t n, int64_t after)
 {
 	if (n <= 0)
 		return 0;
 	trace->writer->n_lost += n;
-	return trace_run(trace, INSERT_LOSS, "itti", (int64_t)side, hop, reason, n);
+	return trace_run(trace, INSERT_LOSS, "ittin", (int64_t)side, hop, reason, n, after);
+}
+
+int trace_add_loss(struct trace *trace, enum trace_side side, const char *hop, const char *reason,
+		   int64_t n)
+{
+	return trace_add_loss_after(trace, side, hop, reason, n, 0);
 }
 
 int trace_set_clock(struct trace *trace, const struct trace_clock *clock)
 {
-	return trace_run(trace, INSERT_CLOCK, "iiiiiiii", (int64_t)clock->side, clock->offset_ns,
-			 clock->drift_ppb, clock->base_ns, clock->error_ns, clock->fitted,
-			 clock->checked, clock->violations);
+	return trace_run(trace, INSERT_CLOCK, "iiiiiiiiii", (int64_t)clock->side, clock->from_ns,
+			 clock->offset_ns, clock->drift_ppb, clock->base_ns, clock->error_ns,
+			 clock->fitted, clock->checked, clock->violations, clock->worst_ns);
 }
 
 void trace_writer_free(struct trace *trace)
@@ -626,6 +591,7 @@ void trace_writer_free(struct trace *trace)
 	intern_free(&writer->paths);
 	keys_free(&writer->shapes);
 	keys_free(&writer->tasks);
+	summary_free(&writer->summary);
 	derive_free(writer->derive);
 	free(writer);
 	trace->writer = NULL;

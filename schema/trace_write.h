@@ -3,7 +3,9 @@
 #ifndef TRACE_WRITE_H
 #define TRACE_WRITE_H
 
+#include "keys.h"
 #include "latency.h"
+#include "summary.h"
 #include "trace_internal.h"
 
 /* What many calls have in common: compared as bytes, so no padding inside. */
@@ -11,6 +13,7 @@ struct shape_key {
 	uint32_t kind;
 	uint32_t side;
 	uint32_t fn;
+	uint32_t process;
 	uint32_t n_parms;
 	uint32_t types[SHFL_MAX_PARMS];
 };
@@ -19,15 +22,6 @@ struct task_key {
 	uint32_t pid;
 	uint32_t tid;
 	char comm[16];
-};
-
-/* Things with ids from 1, kept in memory to be found again. */
-struct keys {
-	struct intern intern;
-	void *keys;
-	size_t key_size;
-	size_t n;
-	size_t room;
 };
 
 #define MAX_CALLERS 16 /* of a hop that are told apart */
@@ -43,6 +37,7 @@ struct hop_state {
 	enum trace_side side;
 	struct latency busy;
 	int64_t self_ns;
+	uint64_t n_spans;
 	uint64_t errors;
 	uint64_t depths; /* sum */
 	struct hop_caller callers[MAX_CALLERS];
@@ -70,6 +65,8 @@ struct trace_writer {
 	struct intern hop_names;
 	struct function_state functions[MAX_FUNCTIONS];
 	struct derive *derive;
+	struct summary summary;
+	int64_t payload_bytes;
 	int64_t last_call_id;
 	int64_t first_ns; /* INT64_MAX: nothing yet */
 	int64_t last_ns;

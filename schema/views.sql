@@ -34,7 +34,9 @@ SELECT c.call_id, c.op_id,
 	o.result, cr.name AS result_name,
 	c.start_ns, c.duration_ns, t.pid, t.tid, t.comm, c.flags & 128 = 0 AS complete,
 	c.flags & 127 AS flags, s.n_parms, c.guest_start_ns, c.guest_duration_ns,
-	CASE WHEN c.guest_duration_ns IS NOT NULL THEN coalesce(g.status, c.status) END AS guest_status
+	CASE WHEN c.guest_duration_ns IS NOT NULL THEN coalesce(g.status, c.status) END AS guest_status,
+	s.process,
+	c.duration_ns IS NOT NULL AND c.status < 0 AND NOT (s.fn = 8 AND c.status = -201) AS failed
 FROM call AS c
 JOIN shape AS s ON s.shape_id = c.shape_id AND s.kind = 1
 LEFT JOIN call_more AS m ON m.call_id = c.call_id
@@ -125,29 +127,25 @@ SELECT c.call_id, c.start_ns AS time_ns,
 	CASE WHEN s.kind IN (3, 4) THEN c.client END AS client,
 	CASE WHEN s.kind = 3 THEN c.in0 END AS requestor,
 	sh.name AS share, p.path, CASE WHEN s.kind = 2 AND s.fn = 1 THEN c.in2 END AS flags,
-	c.status, coalesce(st.name, c.status) AS status_name, c.duration_ns
+	c.status, coalesce(st.name, c.status) AS status_name, c.duration_ns, s.process
 FROM call AS c
-JOIN shape AS s ON s.shape_id = c.shape_id AND s.kind <> 1
+JOIN shape AS s ON s.shape_id = c.shape_id
 LEFT JOIN function AS f ON f.kind = s.kind AND f.fn = s.fn
 LEFT JOIN share AS sh ON sh.share_id = c.share_id
 LEFT JOIN path AS p ON p.path_id = c.path_id
 LEFT JOIN status AS st ON st.status = c.status
+WHERE c.flags & 256
 ORDER BY c.call_id;
 
 CREATE VIEW shares AS
-SELECT s.share_id, s.name, s.path, s.flags, s.root, s.mount_point,
-	s.flags & 1 = 1 AS writable, s.added_by, s.removed_by,
-	(SELECT count(*) FROM call AS c JOIN shape AS h ON h.shape_id = c.shape_id AND h.kind = 1
-		WHERE c.share_id = s.share_id) AS calls
-FROM share AS s;
+SELECT share_id, name, path, flags, root, mount_point, flags & 1 = 1 AS writable,
+	added_by, removed_by, coalesce(calls, 0) AS calls, process
+FROM share;
 
 CREATE VIEW clients AS
 SELECT k.client, k.requestor, a.start_ns AS connected_ns, b.start_ns AS disconnected_ns,
-	k.connected_by IS NULL AS inherited, k.utf8,
-	(SELECT count(*) FROM call AS c JOIN shape AS h ON h.shape_id = c.shape_id AND h.kind = 1
-		WHERE c.client = k.client
-		AND c.call_id BETWEEN coalesce(k.connected_by, 0)
-			AND coalesce(k.disconnected_by, 9223372036854775807)) AS calls
+	k.connected_by IS NULL AS inherited, k.utf8, coalesce(k.calls, 0) AS calls,
+	k.process, k.client_id
 FROM client AS k
 LEFT JOIN call AS a ON a.call_id = k.connected_by
 LEFT JOIN call AS b ON b.call_id = k.disconnected_by;
@@ -171,36 +169,47 @@ FROM function_summary AS s
 LEFT JOIN function AS f ON f.kind = 1 AND f.fn = s.fn
 ORDER BY s.total_ns DESC;
 
+-- The end of a listing (VERR_NO_MORE_FILES of LIST) is no error.
 CREATE VIEW errors AS
-SELECT fn_name, status, status_name, count(*) AS n, min(call_id) AS first_call_id,
-	max(call_id) AS last_call_id, min(path) AS example_path
-FROM calls WHERE call_id IN (SELECT call_id FROM call WHERE status < 0) AND status < 0
-GROUP BY fn_name, status
-ORDER BY n DESC, fn_name, status;
+SELECT coalesce(f.name, 'SHFL_FN_' || e.fn) AS fn_name, e.status,
+	coalesce(st.name, e.status) AS status_name, e.n, e.first_call_id, e.last_call_id,
+	p.path AS example_path
+FROM (
+	SELECT s.fn, c.status, sum(c.n) AS n, min(c.first) AS first_call_id,
+		max(c.last) AS last_call_id
+	FROM (
+		SELECT status, shape_id, count(*) AS n, min(call_id) AS first, max(call_id) AS last
+		FROM call WHERE status < 0 GROUP BY status, shape_id) AS c
+	JOIN shape AS s ON s.shape_id = c.shape_id AND s.kind = 1
+	WHERE NOT (s.fn = 8 AND c.status = -201)
+	GROUP BY s.fn, c.status) AS e
+LEFT JOIN function AS f ON f.kind = 1 AND f.fn = e.fn
+LEFT JOIN call AS c ON c.call_id = e.first_call_id
+LEFT JOIN path AS p ON p.path_id = c.path_id
+LEFT JOIN status AS st ON st.status = e.status
+ORDER BY e.n DESC, fn_name, e.status;
 
 CREATE VIEW slowest AS
-SELECT call_id, fn_name, share, path, duration_ns, status_name, start_ns, pid, comm, side, client
+SELECT call_id, fn_name, share, path, duration_ns, status_name, start_ns, pid, comm, side, client,
+	process
 FROM calls
-WHERE call_id IN (
-	SELECT c.call_id FROM call AS c JOIN shape AS h ON h.shape_id = c.shape_id AND h.kind = 1
-	WHERE c.duration_ns IS NOT NULL ORDER BY c.duration_ns DESC, c.call_id LIMIT 100)
+WHERE call_id IN (SELECT call_id FROM slow_call)
 ORDER BY duration_ns DESC, call_id;
 
 CREATE VIEW files AS
-SELECT share, path, count(*) AS calls,
-	sum(fn = 3 AND handle IS NOT NULL AND handle <> -1) AS opens,
-	sum(fn = 5) AS reads, sum(fn = 6) AS writes,
-	coalesce(sum(CASE WHEN fn = 5 AND status >= 0 THEN count_out END), 0) AS bytes_read,
-	coalesce(sum(CASE WHEN fn = 6 AND status >= 0 THEN count_out END), 0) AS bytes_written,
-	coalesce(sum(status < 0), 0) AS errors, coalesce(sum(duration_ns), 0) AS total_ns
-FROM calls WHERE path IS NOT NULL
-GROUP BY share, path
-ORDER BY total_ns DESC;
+SELECT s.name AS share, p.path, f.calls, f.opens, f.reads, f.writes, f.bytes_read,
+	f.bytes_written, f.errors, f.total_ns, s.process
+FROM file_summary AS f
+LEFT JOIN share AS s ON s.share_id = f.share_id
+LEFT JOIN path AS p ON p.path_id = f.path_id
+ORDER BY f.total_ns DESC;
 
 CREATE VIEW open_handles AS
-SELECT o.call_id, c.client, sh.name AS share, p.path, o.handle, c.start_ns, t.pid, t.comm
+SELECT o.call_id, c.client, sh.name AS share, p.path, o.handle, c.start_ns, t.pid, t.comm,
+	h.process
 FROM opened AS o
 JOIN call AS c ON c.call_id = o.call_id
+LEFT JOIN shape AS h ON h.shape_id = c.shape_id
 LEFT JOIN share AS sh ON sh.share_id = c.share_id
 LEFT JOIN path AS p ON p.path_id = c.path_id
 LEFT JOIN task AS t ON t.task_id = c.task_id
@@ -215,7 +224,7 @@ SELECT call_id, side, client, fn_name, share, path, handle, start_ns,
 	(SELECT h.name FROM span AS s JOIN hop AS h ON h.hop_id = s.hop_id
 		WHERE s.call_id = calls.call_id AND s.duration_ns IS NULL
 		ORDER BY s.idx DESC LIMIT 1) AS hop,
-	pid, tid, comm
+	pid, tid, comm, process
 FROM calls
 WHERE duration_ns IS NULL;
 
@@ -224,7 +233,13 @@ SELECT CASE side WHEN 1 THEN 'guest' WHEN 2 THEN 'host' ELSE 'both' END AS side,
 	sum(n) AS n
 FROM loss GROUP BY side, hop, reason;
 
+-- The same, each where it happened: after this event and before the next.
+CREATE VIEW loss_places AS
+SELECT after AS after_call_id,
+	CASE side WHEN 1 THEN 'guest' WHEN 2 THEN 'host' ELSE 'both' END AS side, hop, reason, n
+FROM loss ORDER BY after;
+
 CREATE VIEW clock AS
 SELECT CASE side WHEN 1 THEN 'guest' ELSE 'host' END AS side, offset_ns, drift_ppb, error_ns,
-	base_ns, fitted, checked, violations
-FROM clock_fit;
+	base_ns, fitted, checked, violations, from_ns, worst_ns
+FROM clock_fit ORDER BY side, from_ns;

@@ -31,6 +31,7 @@ struct load {
 	struct lonely *lonely; /* sorted by time */
 	size_t n_lonely;
 	struct match_counts counts;
+	uint32_t process; /* of the host: the guest's virtual machine */
 	struct trace_clock clock;
 	bool has_clock;
 	struct capture_call *record; /* CAPTURE_RECORD_MAX bytes each */
@@ -244,31 +245,60 @@ static void sort_lonely(struct load *load)
 	qsort(load->lonely, load->n_lonely, sizeof(*load->lonely), by_mapped_time);
 }
 
-static int match(struct load *load)
+/* Of a host with several virtual machines, the calls of the one that the guest is. */
+static int choose_process(struct load *load, const struct match_side *guest,
+			  struct match_side *host)
 {
-	struct match_side guest = {0}, host = {0};
+	size_t kept = 0;
+	int rc = match_process(guest->calls, guest->n, host->calls, host->n, &load->process);
+
+	for (size_t i = 0; !rc && i < host->n; i++) {
+		if (host->calls[i].process != load->process)
+			continue;
+		host->calls[kept] = host->calls[i];
+		host->index[kept++] = host->index[i];
+	}
+	host->n = kept;
+	return rc;
+}
+
+static int match_sides(struct load *load, struct match_side *guest, struct match_side *host)
+{
 	uint32_t *guest_of = NULL;
-	int rc = match_side_init(load, CAPTURE_SIDE_GUEST, &guest);
+	int rc = match_side_init(load, CAPTURE_SIDE_GUEST, guest);
 
 	if (!rc)
-		rc = match_side_init(load, CAPTURE_SIDE_HOST, &host);
+		rc = match_side_init(load, CAPTURE_SIDE_HOST, host);
+	if (!rc)
+		rc = choose_process(load, guest, host);
 	if (!rc) {
-		guest_of = calloc(host.n + 1, sizeof(*guest_of));
-		rc = guest_of ? match_calls(guest.calls, guest.n, host.calls, host.n, guest_of,
+		guest_of = calloc(host->n + 1, sizeof(*guest_of));
+		rc = guest_of ? match_calls(guest->calls, guest->n, host->calls, host->n, guest_of,
 					    &load->counts)
 			      : -ENOMEM;
 	}
 	if (!rc)
-		rc = align_clock(load, &guest, &host, guest_of);
+		rc = align_clock(load, guest, host, guest_of);
 	if (!rc)
-		rc = keep_matches(load, &guest, &host, guest_of);
+		rc = keep_matches(load, guest, host, guest_of);
+	free(guest_of);
+	return rc;
+}
+
+static int match(struct load *load)
+{
+	struct match_side guest = {0}, host = {0};
+	int rc;
+
+	if (!load->sides[CAPTURE_SIDE_GUEST].n_files)
+		return 0;
+	rc = match_sides(load, &guest, &host);
 	if (!rc) {
 		use_wall_clock(load);
 		sort_lonely(load);
 	}
 	match_side_free(&guest);
 	match_side_free(&host);
-	free(guest_of);
 	return rc;
 }
 
@@ -291,6 +321,7 @@ static int write_guest_call(struct load *load, uint32_t index)
 	if (rc)
 		return rc;
 	load_call_begin(load->call, load->guest_record, CAPTURE_SIDE_GUEST, guest_clock(load));
+	load->call->call.process = load->process;
 	rc = load_payload(load->trace, side, load->guest_record, load->call);
 	if (rc)
 		return fail(load, rc, "cannot store payload: %s", strerror(-rc));
@@ -415,7 +446,8 @@ static int write_losses(struct load *load, enum capture_side which)
 static bool is_reserved(const char *key)
 {
 	return !strcmp(key, "state") || !strcmp(key, "incomplete_because") ||
-	       !strcmp(key, "first_ns") || !strcmp(key, "last_ns") || !strncmp(key, "match.", 6);
+	       !strcmp(key, "payload_bytes") || !strcmp(key, "first_ns") ||
+	       !strcmp(key, "last_ns") || !strncmp(key, "match.", 6);
 }
 
 /* A guest is not trusted to speak for others: its notes are all under "guest.". */

@@ -183,6 +183,7 @@ void load_call_begin(struct load_call *load, const struct capture_call *record,
 		.kind = (enum trace_kind)record->h.kind,
 		.side = side == CAPTURE_SIDE_GUEST ? TRACE_SIDE_GUEST : TRACE_SIDE_HOST,
 		.client = record->client,
+		.process = side == CAPTURE_SIDE_HOST ? record->pid : 0,
 		.fn = record->fn,
 		.n_parms = record->n_parms,
 		.status = ended ? record->status : 0,
@@ -424,6 +425,7 @@ void load_match_key(const struct spool_side *side, const struct capture_call *re
 	*ret = (struct match_call){
 		.key = intern_hash(words, sizeof(words)),
 		.client = record->client,
+		.process = from == CAPTURE_SIDE_HOST ? record->pid : 0,
 		.enter_ns = (int64_t)record->enter_ns,
 		.exit_ns = record->h.flags & CAPTURE_F_ENDED ? (int64_t)record->end_ns : 0,
 	};

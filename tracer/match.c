@@ -331,6 +331,116 @@ int match_calls(const struct match_call *guest, size_t n_guest, const struct mat
 	return rc;
 }
 
+/* Processes. */
+
+#define PROCESSES_MAX 64 /* that are looked at; those with most calls */
+
+struct process {
+	uint32_t process;
+	size_t n; /* calls */
+};
+
+static int by_process(const void *a, const void *b)
+{
+	const struct process *left = a, *right = b;
+
+	return (left->process > right->process) - (left->process < right->process);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const struct process *left = a, *right = b;
+
+	return left->n != right->n ? (left->n < right->n) - (left->n > right->n) : by_process(a, b);
+}
+
+/* The processes of calls, malloc'd, those with most calls first; NULL without memory. */
+static struct process *list_processes(const struct match_call *calls, size_t n, size_t *ret_n)
+{
+	struct process *list = calloc(n + 1, sizeof(*list));
+	size_t kept = 0;
+
+	for (size_t i = 0; list && i < n; i++) {
+		if (kept && list[kept - 1].process == calls[i].process)
+			list[kept - 1].n++;
+		else
+			list[kept++] = (struct process){calls[i].process, 1};
+	}
+	*ret_n = 0;
+	if (!kept)
+		return list;
+	qsort(list, kept, sizeof(*list), by_process);
+	for (size_t i = 1; i < kept; i++) {
+		if (list[*ret_n].process == list[i].process)
+			list[*ret_n].n += list[i].n;
+		else
+			list[++*ret_n] = list[i];
+	}
+	qsort(list, ++*ret_n, sizeof(*list), by_size);
+	return list;
+}
+
+/* How many calls of one process are the guest's as well; its calls are copied to OWN. */
+static int count_matches(const struct match_call *guest, size_t n_guest,
+			 const struct match_call *host, size_t n_host, uint32_t process,
+			 struct match_call *own, uint32_t *guest_of, size_t *ret_matched)
+{
+	struct match_counts counts;
+	size_t n = 0;
+	int rc;
+
+	for (size_t i = 0; i < n_host; i++)
+		if (host[i].process == process)
+			own[n++] = host[i];
+	rc = match_calls(guest, n_guest, own, n, guest_of, &counts);
+	*ret_matched = counts.matched;
+	return rc;
+}
+
+static int choose_process(const struct match_call *guest, size_t n_guest,
+			  const struct match_call *host, size_t n_host,
+			  const struct process *processes, size_t n_processes,
+			  uint32_t *ret_process)
+{
+	struct match_call *own = calloc(n_host, sizeof(*own));
+	uint32_t *guest_of = calloc(n_host, sizeof(*guest_of));
+	size_t most = 0;
+	int rc = own && guest_of ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !rc && i < n_processes && i < PROCESSES_MAX; i++) {
+		size_t matched;
+
+		if (processes[i].n <= most)
+			break;
+		rc = count_matches(guest, n_guest, host, n_host, processes[i].process, own,
+				   guest_of, &matched);
+		if (rc || matched <= most)
+			continue;
+		most = matched;
+		*ret_process = processes[i].process;
+	}
+	free(own);
+	free(guest_of);
+	return rc;
+}
+
+int match_process(const struct match_call *guest, size_t n_guest, const struct match_call *host,
+		  size_t n_host, uint32_t *ret_process)
+{
+	size_t n_processes;
+	struct process *processes = list_processes(host, n_host, &n_processes);
+	int rc = processes ? 0 : -ENOMEM;
+
+	*ret_process = 0;
+	if (!rc && n_processes)
+		*ret_process = processes[0].process;
+	if (!rc && n_processes > 1)
+		rc = choose_process(guest, n_guest, host, n_host, processes, n_processes,
+				    ret_process);
+	free(processes);
+	return rc;
+}
+
 /* Repair. */
 
 static bool times_agree(const struct match_call *guest, const struct match_call *host,

@@ -15,6 +15,7 @@ struct match_call {
 	uint64_t key; /* hash of function and scalar inputs */
 	uint32_t path; /* hash of its path, 0: not known */
 	uint32_t client;
+	uint32_t process; /* the host's that served it; 0 on the guest's side */
 	int64_t enter_ns; /* own clock */
 	int64_t exit_ns; /* 0: not ended */
 };
@@ -30,6 +31,13 @@ struct match_counts {
  */
 int match_calls(const struct match_call *guest, size_t n_guest, const struct match_call *host,
 		size_t n_host, uint32_t *ret_guest_of, struct match_counts *ret_counts);
+
+/*
+ * Which of the host's processes serves the guest: the one of whose calls most
+ * are the guest's, too. 0 if there are no calls. 0 or -ENOMEM.
+ */
+int match_process(const struct match_call *guest, size_t n_guest, const struct match_call *host,
+		  size_t n_host, uint32_t *ret_process);
 
 /*
  * Parts calls whose times contradict the clock and joins those that look the

@@ -483,7 +483,14 @@ static void add_spans(void)
 
 static void make_report(void)
 {
-	struct trace_clock clock = {TRACE_SIDE_GUEST, 5000, -20, 0, 300, 4, 4, 0};
+	struct trace_clock clock = {
+		.side = TRACE_SIDE_GUEST,
+		.offset_ns = 5000,
+		.drift_ppb = -20,
+		.error_ns = 300,
+		.fitted = 4,
+		.checked = 4,
+	};
 
 	add_mount(&f);
 	add_create(&f, "/left\nopen", 7, SHFL_FILE_EXISTS);

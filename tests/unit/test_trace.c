@@ -513,7 +513,15 @@ Test(trace, a_reason_makes_a_trace_incomplete)
 
 Test(trace, clock_and_meta)
 {
-	struct trace_clock clock = {TRACE_SIDE_GUEST, -5, 7, 11, 13, 17, 19, 0};
+	struct trace_clock clock = {
+		.side = TRACE_SIDE_GUEST,
+		.offset_ns = -5,
+		.drift_ppb = 7,
+		.base_ns = 11,
+		.error_ns = 13,
+		.fitted = 17,
+		.checked = 19,
+	};
 	char *value = NULL;
 
 	cr_assert_eq(trace_set_clock(f.trace, &clock), 0);

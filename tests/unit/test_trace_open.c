@@ -98,7 +98,13 @@ Test(trace_open, a_newer_schema)
 {
 	make_trace("PRAGMA user_version = 7");
 	expect_refused(f.file, "has schema 7");
-	expect_refused(f.file, "up to 1");
+	expect_refused(f.file, "use a newer one");
+}
+
+Test(trace_open, an_older_schema)
+{
+	make_trace("PRAGMA user_version = 1");
+	expect_refused(f.file, "has schema 1 of an older sftrace");
 }
 
 Test(trace_open, no_schema_version)
@@ -287,7 +293,7 @@ Test(trace_open, losses_count_even_if_the_state_says_complete)
 {
 	char *why = NULL, *message = NULL;
 
-	make_trace("INSERT INTO loss VALUES (2, 'svcCall', 'ring full', 3)");
+	make_trace("INSERT INTO loss VALUES (2, 'svcCall', 'ring full', 3, NULL)");
 	cr_assert_eq(trace_open(f.file, &f.trace, &message), 0, "%s", message);
 	cr_assert_eq(trace_is_incomplete(f.trace, &why), 1);
 	cr_assert(strstr(why, "3 things were lost"), "%s", why);
