@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,8 @@ struct recording {
 	uint64_t told_ns;
 	bool terminal;
 	bool spool_complained;
+	int dump_status; /* of the dumps so far: SFTRACE_* */
+	unsigned int n_dumps;
 	struct recorder_state state;
 	struct link_state guest;
 };
@@ -78,7 +81,7 @@ static int names_make(struct recording *recording)
 {
 	const char *output = recording->options.output;
 
-	if (asprintf(&recording->host_spool, "%s.host.spool", output) < 0 ||
+	if (asprintf(&recording->host_spool, "%s" RECORDER_HOST_SPOOL, output) < 0 ||
 	    asprintf(&recording->guest_spool, "%s.guest.spool", output) < 0)
 		return complain(NULL);
 	return 0;
@@ -134,6 +137,20 @@ static int output_check(struct recording *recording)
 	return 0;
 }
 
+/* Dumps come later: then it is too late to say that there is no place for them. */
+static int dumps_check(const char *output)
+{
+	char *copy = strdup(output), *directory = copy ? dirname(copy) : NULL;
+	int status = 0;
+
+	if (!directory)
+		return complain(NULL);
+	if (access(directory, W_OK))
+		status = refuse("cannot write dumps into %s: %s", directory, strerror(errno));
+	free(copy);
+	return status;
+}
+
 /* From its first moment the trace says that it is incomplete. */
 static int output_create(struct recording *recording)
 {
@@ -154,15 +171,21 @@ static int output_create(struct recording *recording)
 static int probes_open(struct recording *recording)
 {
 	const struct record_options *options = &recording->options;
-	struct probe_options probes = {
-		.service = options->service,
-		.pid = options->pid,
-		.ancestor = options->command ? getpid() : 0,
-		.snaplen = options->snaplen,
-		.filter = options->filter,
-		.syscalls = options->syscalls,
-		.one_link_each = getenv("SFTRACE_NO_UPROBE_MULTI") != NULL,
-		.no_session = getenv("SFTRACE_NO_UPROBE_SESSION") != NULL,
+	struct recorder_options recorder = {
+		.probe =
+			{
+				.service = options->service,
+				.pid = options->pid,
+				.ancestor = options->command ? getpid() : 0,
+				.snaplen = options->snaplen,
+				.filter = options->filter,
+				.syscalls = options->syscalls,
+				.one_link_each = getenv("SFTRACE_NO_UPROBE_MULTI") != NULL,
+				.no_session = getenv("SFTRACE_NO_UPROBE_SESSION") != NULL,
+			},
+		.ring_bytes = options->ring_bytes,
+		.flight = options->flight,
+		.spool_file = recording->host_spool,
 	};
 	char *message = NULL;
 
@@ -175,8 +198,8 @@ static int probes_open(struct recording *recording)
 	stat(options->service, &recording->service);
 	if (probe_plan_make(options->service, &recording->plan, &message))
 		return complain(message);
-	if (recorder_open(&probes, &recording->plan, options->ring_bytes, recording->host_spool,
-			  &recording->recorder, &message))
+	recorder.flight.output = options->output;
+	if (recorder_open(&recorder, &recording->plan, &recording->recorder, &message))
 		return complain(message);
 	return 0;
 }
@@ -220,6 +243,9 @@ static void notes_write(struct recording *recording)
 	recorder_note(recorder, "syscalls", options->syscalls ? "1" : "0");
 	if (filter)
 		recorder_note(recorder, "filter", filter);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)options->flight.bytes);
+	if (options->flight.bytes)
+		recorder_note(recorder, "dump.ring_bytes", text);
 	free(filter);
 	free(service);
 	free(command);
@@ -231,6 +257,8 @@ static int guest_listen(struct recording *recording)
 	struct link_options options = {.spool_path = recording->guest_spool};
 	char *message = NULL;
 
+	if (recording->options.flight.bytes)
+		return 0; /* the host's side only */
 	if (recording->options.guest) {
 		recording->socket = strdup(recording->options.guest);
 	} else if (recording->options.command) {
@@ -255,6 +283,7 @@ static void signals_block(struct recording *recording)
 	sigaddset(&recording->signals, SIGINT);
 	sigaddset(&recording->signals, SIGTERM);
 	sigaddset(&recording->signals, SIGUSR1);
+	sigaddset(&recording->signals, SIGUSR2);
 	sigaddset(&recording->signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &recording->signals, &recording->old_signals);
 }
@@ -279,7 +308,7 @@ static int start(struct recording *recording)
 	char *message = NULL;
 	int status = probes_open(recording);
 
-	if (!status)
+	if (!status && !recording->options.flight.bytes)
 		status = output_create(recording);
 	if (!status)
 		status = guest_listen(recording);
@@ -297,9 +326,12 @@ static void spool_complain(struct recording *recording, const struct recorder_st
 	if (!state->spool_error || recording->spool_complained)
 		return;
 	recording->spool_complained = true;
-	fprintf(stderr, "%ssftrace: cannot write %s: %s; nothing more is recorded\n",
-		recording->terminal ? "\r\033[K" : "", recording->host_spool,
-		strerror(-state->spool_error));
+	fprintf(stderr, "%ssftrace: cannot write %s: %s; %s\n",
+		recording->terminal ? "\r\033[K" : "",
+		recording->options.flight.bytes ? "a dump" : recording->host_spool,
+		strerror(-state->spool_error),
+		recording->options.flight.bytes ? "what it lacks is lost"
+						: "nothing more is recorded");
 }
 
 static void progress(struct recording *recording)
@@ -338,6 +370,8 @@ static bool wait_for_event(struct recording *recording)
 	}
 	if (number == SIGUSR1)
 		recorder_snapshot(recording->recorder);
+	if (number == SIGUSR2)
+		recorder_dump(recording->recorder);
 	if (number == SIGINT || number == SIGTERM) {
 		if (!recording->child)
 			return true;
@@ -346,18 +380,6 @@ static bool wait_for_event(struct recording *recording)
 	if (recording->told && now_ns() - recording->told_ns > GRACE_NS)
 		kill(recording->child, SIGKILL);
 	return false;
-}
-
-static void run(struct recording *recording)
-{
-	if (!recording->options.command)
-		fprintf(stderr, "sftrace: recording%s; stop with Ctrl-C\n",
-			recording->options.pid ? " one process" : "");
-	do
-		progress(recording);
-	while (!wait_for_event(recording));
-	if (recording->terminal)
-		fputs("\r\033[K", stderr);
 }
 
 /* Ends what writes the spools. */
@@ -383,30 +405,41 @@ static void files_remove(struct recording *recording)
 }
 
 /* The trace's own word on whether it is complete. */
-static int summary(struct recording *recording)
+static int completeness(const char *file)
 {
-	const struct recorder_state *state = &recording->state;
 	struct trace *trace = NULL;
 	char *why = NULL;
 	int incomplete;
 
-	if (trace_open(recording->options.output, &trace, &why))
+	if (trace_open(file, &trace, &why))
 		return complain(why);
 	incomplete = trace_is_incomplete(trace, &why);
 	trace_close(trace);
-	if (!state->calls && !state->unfinished)
-		fprintf(stderr,
-			"sftrace: no calls: nothing that was recorded used %s (--service names "
-			"another)\n",
-			recording->options.service);
-	fprintf(stderr, "sftrace: %s: %llu calls and control events, %llu unfinished\n",
-		recording->options.output, (unsigned long long)state->calls,
-		(unsigned long long)state->unfinished);
 	if (incomplete)
 		fprintf(stderr, "sftrace: the trace is incomplete: %s\n",
 			why ? why : "something was lost");
 	free(why);
 	return incomplete ? SFTRACE_INCOMPLETE : SFTRACE_OK;
+}
+
+static void no_calls_say(const struct recording *recording)
+{
+	if (!recording->state.calls && !recording->state.unfinished)
+		fprintf(stderr,
+			"sftrace: no calls: nothing that was recorded used %s (--service names "
+			"another)\n",
+			recording->options.service);
+}
+
+static int summary(struct recording *recording)
+{
+	const struct recorder_state *state = &recording->state;
+
+	no_calls_say(recording);
+	fprintf(stderr, "sftrace: %s: %llu calls and control events, %llu unfinished\n",
+		recording->options.output, (unsigned long long)state->calls,
+		(unsigned long long)state->unfinished);
+	return completeness(recording->options.output);
 }
 
 /* Another file has its name now: probes are in the old one. */
@@ -430,29 +463,124 @@ static const char *missing(const struct recording *recording)
 	return *recording->guest.error ? "the line to the guest's agent broke" : NULL;
 }
 
-static int load(struct recording *recording)
+/* Spools become a trace, and are removed; GUEST: NULL if there was none. */
+static int spools_load(struct recording *recording, const char *host, const char *guest,
+		       const char *output)
 {
-	const char *spools[] = {recording->host_spool, recording->guest_spool};
+	const char *spools[] = {host, guest};
 	struct load_options options = {
 		.progress = recording->terminal,
 		.incomplete_because = missing(recording),
 	};
 	char *message = NULL;
 
-	if (load_spools(spools, recording->guest.agent ? 2 : 1, recording->options.output, &options,
-			&message)) {
+	if (load_spools(spools, guest ? 2 : 1, output, &options, &message)) {
 		complain(message);
 		fprintf(stderr,
 			"sftrace: what was recorded is in %s; load it with sftrace merge -o FILE "
 			"%s%s%s\n",
-			spools[0], spools[0], recording->guest.agent ? " " : "",
-			recording->guest.agent ? spools[1] : "");
+			host, host, guest ? " " : "", guest ? guest : "");
 		return SFTRACE_FAILED;
 	}
-	unlink(spools[0]);
-	if (recording->guest.agent)
-		unlink(spools[1]);
-	return summary(recording);
+	unlink(host);
+	if (guest)
+		unlink(guest);
+	return SFTRACE_OK;
+}
+
+static int load(struct recording *recording)
+{
+	int status = spools_load(recording, recording->host_spool,
+				 recording->guest.agent ? recording->guest_spool : NULL,
+				 recording->options.output);
+
+	return status ? status : summary(recording);
+}
+
+static char *meta_get(const char *file, const char *key)
+{
+	struct trace *trace = NULL;
+	char *value = NULL, *message = NULL;
+
+	if (trace_open(file, &trace, &message))
+		free(message);
+	else if (trace_get_meta(trace, key, &value))
+		value = NULL;
+	trace_close(trace);
+	return value;
+}
+
+static void dump_say(const struct recording *recording, const char *file)
+{
+	char *why = meta_get(file, "dump.reason");
+	char *overwritten = meta_get(file, "dump.overwritten_calls");
+
+	fprintf(stderr, "%ssftrace: %s: dumped: %s; %s earlier calls are overwritten\n",
+		recording->terminal ? "\r\033[K" : "", file, why ? why : "?",
+		overwritten ? overwritten : "?");
+	free(why);
+	free(overwritten);
+}
+
+/* A dump that is ready becomes a trace. */
+static void dump_load(struct recording *recording)
+{
+	unsigned int number = recorder_dump_ready(recording->recorder);
+	const char *output = recording->options.output;
+	char *spool, *file;
+	int status;
+
+	if (!number)
+		return;
+	spool = recorder_dump_name(output, number, RECORDER_HOST_SPOOL);
+	file = recorder_dump_name(output, number, "");
+	status = spool && file ? spools_load(recording, spool, NULL, file) : complain(NULL);
+	if (!status) {
+		dump_say(recording, file);
+		status = completeness(file);
+	}
+	if (!recording->dump_status || status == SFTRACE_FAILED)
+		recording->dump_status = status;
+	recording->n_dumps++;
+	recorder_dump_done(recording->recorder);
+	free(spool);
+	free(file);
+}
+
+/* What was dumped is all that is left. */
+static int dumps_end(struct recording *recording)
+{
+	recorder_stop(recording->recorder);
+	dump_load(recording);
+	recorder_close(recording->recorder, &recording->state);
+	recording->recorder = NULL;
+	spool_complain(recording, &recording->state);
+	no_calls_say(recording);
+	fprintf(stderr, "sftrace: %llu calls and control events, %u dump%s\n",
+		(unsigned long long)recording->state.calls, recording->n_dumps,
+		recording->n_dumps == 1 ? "" : "s");
+	if (recording->state.spool_error)
+		return SFTRACE_FAILED;
+	return recording->dump_status;
+}
+
+static void run(struct recording *recording)
+{
+	if (!recording->options.command)
+		fprintf(stderr, "sftrace: recording%s; stop with Ctrl-C\n",
+			recording->options.pid ? " one process" : "");
+	do {
+		progress(recording);
+		dump_load(recording);
+	} while (!wait_for_event(recording));
+	if (recording->terminal)
+		fputs("\r\033[K", stderr);
+}
+
+static int end(struct recording *recording)
+{
+	stop(recording);
+	return load(recording);
 }
 
 static void recording_free(struct recording *recording)
@@ -479,14 +607,15 @@ int verb_record(int argc, char **argv)
 	if (status == RECORD_HELP || status == RECORD_USAGE)
 		return status == RECORD_HELP ? SFTRACE_OK : SFTRACE_USAGE;
 	status = names_make(&recording);
-	if (!status)
+	if (!status && recording.options.flight.bytes)
+		status = dumps_check(recording.options.output);
+	else if (!status)
 		status = output_check(&recording);
 	if (!status)
 		status = start(&recording);
 	if (!status) {
 		run(&recording);
-		stop(&recording);
-		status = load(&recording);
+		status = recording.options.flight.bytes ? dumps_end(&recording) : end(&recording);
 		if (recording.child_status)
 			status = recording.child_status;
 	} else if (recording.files) {

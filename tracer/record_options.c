@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "flight.h"
 #include "link.h"
 #include "record_options.h"
 #include "ring.h"
@@ -23,7 +24,9 @@ enum {
 	OPTION_NO_SYSCALLS,
 	OPTION_CLIENT,
 	OPTION_COMM,
-	OPTION_SLOWER
+	OPTION_SLOWER,
+	OPTION_RING,
+	OPTION_DUMP_ON
 };
 
 static const struct option long_options[] = {
@@ -35,6 +38,8 @@ static const struct option long_options[] = {
 	{"guest", required_argument, NULL, OPTION_GUEST},
 	{"snaplen", required_argument, NULL, OPTION_SNAPLEN},
 	{"buffer", required_argument, NULL, OPTION_BUFFER},
+	{"ring", required_argument, NULL, OPTION_RING},
+	{"dump-on", required_argument, NULL, OPTION_DUMP_ON},
 	{"function", required_argument, NULL, 'e'},
 	{"failed", no_argument, NULL, 'Z'},
 	{"client", required_argument, NULL, OPTION_CLIENT},
@@ -61,6 +66,15 @@ static void help(void)
 	     "  --buffer SIZE       of the kernel's ring for each CPU, e.g. 64M\n"
 	     "  --no-syscalls       system calls are no hops\n"
 	     "\n"
+	     "A flight recorder (the host's side only):\n"
+	     "  --ring SIZE         keep only the last SIZE bytes, e.g. 256M, in memory; SIGUSR2\n"
+	     "                      dumps them as a trace: FILE with a number before its suffix,\n"
+	     "                      sftrace.1.db. What explains the calls in it stays: shares,\n"
+	     "                      clients, the opening of handles. Nothing is replaced\n"
+	     "  --dump-on failed|slower:DURATION\n"
+	     "                      dump also when a call failed, or took at least so long; may\n"
+	     "                      be given for each. While a dump is loaded there is no other\n"
+	     "\n"
 	     "Only calls that fulfil all of these; the kernel drops the others:\n"
 	     "  -e, --function FN[,FN]...  of these functions, e.g. -e WRITE,CREATE\n"
 	     "  -Z, --failed               that failed\n"
@@ -75,6 +89,7 @@ static void help(void)
 	     "Examples:\n"
 	     "  sftrace record -o t.db -- sf-lab --share work=DIR -- dd if=/dev/zero of=x count=9\n"
 	     "  sftrace record -p $(pidof sf-host)\n"
+	     "  sftrace record --ring 256M --dump-on failed --dump-on slower:50ms -o flight.db\n"
 	     "\n"
 	     "Exit status: COMMAND's own if that is not 0; 0, or 4 if the trace is incomplete;\n"
 	     "1 on failure, 2 for wrong usage.");
@@ -170,6 +185,20 @@ int parse_duration(const char *text, uint64_t *ret_ns)
 		return 0;
 	}
 	return -EINVAL;
+}
+
+static int parse_dump_on(const char *text, struct recorder_flight *flight)
+{
+	static const char slower[] = "slower:";
+
+	if (!strcmp(text, "failed")) {
+		flight->on_failed = true;
+		return 0;
+	}
+	if (strncmp(text, slower, sizeof(slower) - 1) ||
+	    parse_duration(text + sizeof(slower) - 1, &flight->slower_ns) || !flight->slower_ns)
+		return -EINVAL;
+	return 0;
 }
 
 static void filter_print(FILE *out, const struct probe_filter *filter)
@@ -269,6 +298,15 @@ static const char *take_option(struct record_options *options, const char **serv
 			return "'%s' is no size of a buffer: bytes, or with K, M, G; at most 1G";
 		options->ring_bytes = number;
 		return NULL;
+	case OPTION_RING:
+		if (parse_bytes(value, FLIGHT_MAX_BYTES, &number) || number < FLIGHT_MIN_BYTES)
+			return "'%s' is no size of a flight recorder: 256K to 64G";
+		options->flight.bytes = number;
+		return NULL;
+	case OPTION_DUMP_ON:
+		if (parse_dump_on(value, &options->flight))
+			return "'%s' is no reason for a dump: failed, or slower: and a duration";
+		return NULL;
 	case OPTION_NO_SYSCALLS:
 		options->syscalls = false;
 		return NULL;
@@ -277,9 +315,21 @@ static const char *take_option(struct record_options *options, const char **serv
 	}
 }
 
+/* Options that make no sense together, as a format with the name of one; NULL: none. */
+static const char *conflict(const struct record_options *options, const char **ret_name)
+{
+	const struct recorder_flight *flight = &options->flight;
+
+	*ret_name = flight->on_failed || flight->slower_ns ? "--dump-on" : "";
+	if (!flight->bytes)
+		return **ret_name ? "%s needs --ring" : NULL;
+	*ret_name = options->guest ? "--guest" : options->force ? "-f" : "";
+	return **ret_name ? "--ring and %s exclude each other" : NULL;
+}
+
 int record_options_parse(int argc, char **argv, struct record_options *options)
 {
-	const char *service = NULL;
+	const char *service = NULL, *problem, *name;
 	int option;
 
 	*options = (struct record_options){
@@ -291,8 +341,6 @@ int record_options_parse(int argc, char **argv, struct record_options *options)
 	opterr = 0;
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "+:o:p:e:Zfh", long_options, NULL)) != -1) {
-		const char *problem;
-
 		if (option == 'h') {
 			help();
 			return RECORD_HELP;
@@ -309,6 +357,9 @@ int record_options_parse(int argc, char **argv, struct record_options *options)
 		options->command = argv + optind;
 	if (options->command && options->pid)
 		return usage("-p and a command (%s) exclude each other", argv[optind]);
+	problem = conflict(options, &name);
+	if (problem)
+		return usage(problem, name);
 	options->service = service_path(service);
 	return options->service ? RECORD_RUN : usage("no memory for %s", "the service's path");
 }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "probe.h"
+#include "recorder.h"
 
 struct record_options {
 	const char *output;
@@ -19,6 +19,7 @@ struct record_options {
 	size_t ring_bytes;
 	bool syscalls;
 	struct probe_filter filter;
+	struct recorder_flight flight; /* bytes 0: no flight recorder */
 	bool force;
 	char **command; /* NULL: none */
 };

@@ -34,12 +34,6 @@ static uint64_t padded(uint64_t size)
 	return (size + 7) & ~7ull;
 }
 
-static bool is_call(const struct capture_header *record)
-{
-	return record->kind >= CAPTURE_CALL && record->kind <= CAPTURE_DISCONNECT &&
-	       !(record->flags & CAPTURE_F_SNAPSHOT);
-}
-
 /* A spool belongs to one recorder as long as it runs. */
 static int open_locked(const char *file)
 {
@@ -115,7 +109,7 @@ static void drop_count(struct spool *spool, size_t from)
 
 		spool->counts.dropped++;
 		spool->counts.records--;
-		spool->counts.calls -= is_call(record);
+		spool->counts.calls -= capture_is_ended_call(record);
 		spool->counts.bytes -= padded(record->size);
 		from += padded(record->size);
 	}
@@ -173,7 +167,7 @@ void spool_write(struct spool *spool, const struct capture_header *record)
 	spool->used += size;
 	spool->counts.records++;
 	spool->counts.bytes += size;
-	spool->counts.calls += is_call(record);
+	spool->counts.calls += capture_is_ended_call(record);
 }
 
 void spool_meta(struct spool *spool, const char *key, const char *value)

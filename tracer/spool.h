@@ -11,6 +11,13 @@
 
 struct spool;
 
+/* A call or control event in its last form, not one in flight. */
+static inline int capture_is_ended_call(const struct capture_header *record)
+{
+	return record->kind >= CAPTURE_CALL && record->kind <= CAPTURE_DISCONNECT &&
+	       !(record->flags & CAPTURE_F_SNAPSHOT);
+}
+
 struct spool_counts {
 	uint64_t records; /* written, or waiting to be */
 	uint64_t calls; /* of these: calls and control events that ended */

@@ -42,6 +42,7 @@
 	"uretprobe:$SERVICE:" #hop " { printf(\\\"%d " #hop " %d\\\\n\\\", tid, retval); } "
 
 #define RECORD "exec \"$SFTRACE\" record --service \"$SERVICE\" -f -o \"$OUT\" -p $PID "
+#define FLIGHT "exec \"$SFTRACE\" record --service \"$SERVICE\" --ring 64M -o \"$OUT\" -p $PID "
 #define BPFTRACE "exec bpftrace -p $PID -e \""
 
 enum {
@@ -50,6 +51,7 @@ enum {
 	RECORD_PAYLOAD,
 	RECORD_SYSCALLS,
 	RECORD_FILTERED,
+	RECORD_FLIGHT,
 	HISTOGRAM_SAME,
 	HISTOGRAM_TWO,
 	PRINT_SAME,
@@ -75,6 +77,8 @@ static struct way ways[N_WAYS] = {
 			     0},
 	[RECORD_FILTERED] = {"sftrace record, a filter drops every call",
 			     RECORD "--no-syscalls -e CLOSE", "", NULL, NULL, 0},
+	[RECORD_FLIGHT] = {"sftrace record, flight recorder, payload", FLIGHT "--no-syscalls", "",
+			   NULL, NULL, 0},
 	[HISTOGRAM_SAME] = {"bpftrace, histogram on the same 4 hops",
 			    BPFTRACE HISTOGRAM(svcCall) HISTOGRAM(vbsfWrite) HISTOGRAM(RTFileWrite)
 				    HISTOGRAM(svcComplete) "\"",
