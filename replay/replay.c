@@ -348,6 +348,8 @@ static int replay_event(struct replay *replay)
 	const struct trace_call *event = &replay->call->event;
 	int ret = -EUCLEAN;
 
+	if (replay->options->at)
+		*replay->options->at = event->call_id;
 	if (event->flags & TRACE_F_UNFINISHED) {
 		replay_left_out(replay, event, REPLAY_UNFINISHED, "its end");
 		return 0;

@@ -24,6 +24,7 @@ struct replay_options {
 	void (*report)(void *user, const struct trace_call *event,
 		       const struct replay_finding *finding);
 	void *user;
+	int64_t *at; /* the call that is being made, for other processes; may be NULL */
 };
 
 struct replay_result {

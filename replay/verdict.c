@@ -68,6 +68,22 @@ static void text_before(void *user, const struct history_call *call)
 	fprintf(printer->out, " = %s\n", call->status ? call->status : "?");
 }
 
+void verdict_call(FILE *out, struct trace *trace, int64_t call_id)
+{
+	struct verdict_printer printer = {out, true};
+
+	history_find(trace, call_id, text_call, &printer);
+}
+
+void verdict_difference(FILE *out, const struct replay_finding *finding)
+{
+	print_plain(out, finding->what);
+	fprintf(out, ": expected ");
+	print_plain(out, finding->expected);
+	fprintf(out, ", got ");
+	print_plain(out, finding->got);
+}
+
 static void text_first(FILE *out, struct trace *trace, const struct replay_result *result)
 {
 	const struct replay_finding *first = &result->first;
@@ -75,13 +91,9 @@ static void text_first(FILE *out, struct trace *trace, const struct replay_resul
 
 	fprintf(out, "%" PRId64 " diverged, the first at call %" PRId64 ": ",
 		result->n[REPLAY_DIVERGED], first->call_id);
-	history_find(trace, first->call_id, text_call, &printer);
+	verdict_call(out, trace, first->call_id);
 	fprintf(out, "\n  ");
-	print_plain(out, first->what);
-	fprintf(out, ": expected ");
-	print_plain(out, first->expected);
-	fprintf(out, ", got ");
-	print_plain(out, first->got);
+	verdict_difference(out, first);
 	fputc('\n', out);
 	history_before(trace, first->call_id, VERDICT_BEFORE, text_before, &printer);
 	if (result->stopped)
@@ -256,12 +268,9 @@ void verdict_line(FILE *out, const struct trace_call *event, const struct replay
 		fprintf(out, ": ");
 	}
 	fprintf(out, "%s: ", verdict_names[finding->verdict]);
-	print_plain(out, finding->what);
-	if (finding->verdict == REPLAY_DIVERGED) {
-		fprintf(out, ": expected ");
-		print_plain(out, finding->expected);
-		fprintf(out, ", got ");
-		print_plain(out, finding->got);
-	}
+	if (finding->verdict == REPLAY_DIVERGED)
+		verdict_difference(out, finding);
+	else
+		print_plain(out, finding->what);
 	fputc('\n', out);
 }

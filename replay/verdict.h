@@ -12,6 +12,10 @@
 void verdict_text(FILE *out, struct trace *trace, const struct replay_result *result);
 void verdict_json(FILE *out, struct trace *trace, const struct replay_result *result);
 
+/* What a call is, and what was different in it, without an end of line. */
+void verdict_call(FILE *out, struct trace *trace, int64_t call_id);
+void verdict_difference(FILE *out, const struct replay_finding *finding);
+
 /* One line about one call, as -v shows it. */
 void verdict_line(FILE *out, const struct trace_call *event, const struct replay_finding *finding);
 

@@ -16,6 +16,7 @@
 	VERB(print, "print the calls of a trace, one a line")                   \
 	VERB(info, "what a trace holds and how it was made")                    \
 	VERB(replay, "make the calls of a trace again and compare")             \
+	VERB(test, "replay every trace of a directory")                         \
 	VERB(image, "rebuild what a trace proves to have been there before")    \
 	VERB(cut, "some calls of a trace, and what they depend on")                   \
 	VERB(redact, "a trace without its names and contents") \

@@ -2,10 +2,12 @@
 /*
  * A service that hangs: loads the one that SF_TEST_REAL_SERVICE names, passes
  * everything on to it, but sleeps for ever in the SF_TEST_SLEEP_NTH call (1 by
- * default) of function SF_TEST_SLEEP_FN. It has a svcCall and a svcComplete of
- * its own, so that a tracer finds the same hops.
+ * default) of function SF_TEST_SLEEP_FN; with SF_TEST_CRASH set it dies there.
+ * It has a svcCall and a svcComplete of its own, so that a tracer finds the
+ * same hops.
  */
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -31,9 +33,12 @@ __attribute__((noinline)) void svcCall(void *service, VBOXHGCMCALLHANDLE call, u
 				       void *data, uint32_t fn, uint32_t n_parms,
 				       VBOXHGCMSVCPARM parms[], uint64_t arrival_ticks)
 {
-	if (fn == sleep_fn && ++n_seen == sleep_nth)
+	if (fn == sleep_fn && ++n_seen == sleep_nth) {
+		if (getenv("SF_TEST_CRASH"))
+			raise(SIGSEGV);
 		for (;;)
 			pause();
+	}
 	real.pfnCall(service, call, client, data, fn, n_parms, parms, arrival_ticks);
 }
 

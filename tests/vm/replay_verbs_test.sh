@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The verbs around replay, on a recorded trace: image rebuilds what was there, test judges every
+# trace of a directory, also when the service crashes or hangs.
+# usage: replay_verbs_test.sh TRACE
+set -euo pipefail
+trace=$1
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+[ -s "$trace" ] || skip "there is no trace: guest_test did not make it"
+
+export TMPDIR=$scratch/tmp
+mkdir "$TMPDIR"
+export SF_TEST_REAL_SERVICE=$BUILD_DIR/lib/sfservice.so
+odd_service=$BUILD_DIR/lib/test-services/sleep_service.so
+
+# gives STATUS ARGUMENT...: sftrace's exit status, and its output in $scratch/out.
+gives() {
+	local wanted=$1 got=0
+	shift
+	"$bin/sftrace" "$@" >"$scratch/out" 2>&1 || got=$?
+	[ "$got" = "$wanted" ] || {
+		cat "$scratch/out"
+		fail "sftrace $*: exit status $got, not $wanted"
+	}
+}
+
+# says PATTERN: it is in the output that gives left.
+says() {
+	grep -q -- "$1" "$scratch/out" || {
+		cat "$scratch/out"
+		fail "'$1' is not said"
+	}
+	echo "ok: $1"
+}
+
+# The state before a call is what a replay up to it leaves, as far as it was looked at later.
+written=$(sqlite3 "$trace" "select path from files where bytes_written > 0 and opens > 0 limit 1")
+gives 0 image "$trace" "$scratch/before"
+says '^directory ".*": '
+[ "$(find "$scratch/before" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ] || fail "not one share is there"
+[ ! -e "$(echo "$scratch"/before/*)$written" ] || fail "what the trace made was there before it"
+gives 1 image "$trace" "$scratch/before"
+says "not empty"
+rm -r "$scratch"/before/*
+touch "$scratch/before/mine"
+gives 0 image -f --json "$trace" "$scratch/before"
+[ -e "$scratch/before/mine" ] || fail "image -f removed a file"
+sqlite3 :memory: "select json_array_length(readfile('$scratch/out'), '\$.shares')" | grep -qx 1 ||
+	fail "image --json: $(cat "$scratch/out")"
+gives 2 image "$trace"
+gives 1 image /dev/null "$scratch/none"
+
+later=$(sqlite3 "$trace" "select call_id from calls where fn_name = 'SHFL_FN_WRITE' limit 1 offset 20")
+
+# A directory of traces: as recorded, changed, changed and known, one that is none.
+tests=$scratch/tests
+mkdir "$tests"
+cp "$trace" "$tests/a.db"
+echo "A guest at work # & more" >"$tests/a.txt"
+gives 0 test "$tests"
+says '^1..1$'
+says '^ok 1 - a: A guest at work \\# & more$'
+cp "$trace" "$tests/b.db"
+sqlite3 "$tests/b.db" "update call set status = -38 where call_id = $later"
+gives 3 test "$tests"
+says "^not ok 2 - b: call $later, SHFL_FN_WRITE .*: status: expected VERR_ACCESS_DENIED, got VINF_SUCCESS"
+printf 'Differs\ndiverges: %s status\n' "$later" >"$tests/b.txt"
+gives 0 test "$tests"
+says '^ok 2 - b: Differs (known divergences: 1)'
+printf 'Differs\ndiverges: %s data\n' "$later" >"$tests/b.txt"
+gives 3 test "$tests"
+printf 'Differs\ncompare: -status\n' >"$tests/b.txt"
+gives 0 test "$tests"
+printf 'Differs\ncompare: -status\ndiverges: %s\n' "$later" >"$tests/b.txt"
+gives 3 test "$tests"
+says 'named as known'
+printf 'Differs\ncompare: nonsense\n' >"$tests/b.txt"
+gives 1 test "$tests"
+says 'line 2 of .*b.txt makes no sense'
+printf 'Differs\ncompare: -status\n' >"$tests/b.txt"
+cp "$trace" "$tests/c.db"
+sqlite3 "$tests/c.db" "update call set duration_ns = null where call_id =
+	(select max(call_id) from call)"
+gives 4 test "$tests"
+says '^not ok 3 - c: as recorded as far as'
+echo "incomplete: its end was cut off" >"$tests/c.txt"
+gives 0 test "$tests"
+head -c 5000 "$trace" >"$tests/d.db"
+gives 1 test "$tests"
+says '^not ok 4 - d: '
+gives 1 test --junit "$tests"
+says '<testsuite name="sftrace" tests="4" failures="0" errors="1">'
+[ "$(grep -c '^<testcase ' "$scratch/out")" = 4 ] || fail "not one line a test"
+rm "$tests/d.db"
+
+# A service that dies or never returns costs one test, and the call is named.
+export SF_TEST_SLEEP_FN=6 SF_TEST_SLEEP_NTH=21
+SF_TEST_CRASH=1 gives 3 test --service "$odd_service" "$tests"
+says "^not ok 1 - a: A guest .*: the service crashed in call $later, SHFL_FN_WRITE .*: Segmentation fault"
+gives 3 test --service "$odd_service" --timeout 1 "$tests/a.db"
+says "^not ok 1 - a: .*: the service did not return in call $later, SHFL_FN_WRITE"
+
+mkdir "$scratch/none"
+gives 1 test "$scratch/none"
+gives 1 test "$scratch/missing"
+gives 2 test
+gives 2 test --jobs 0 "$tests"
+[ -z "$(ls -A "$TMPDIR")" ] || fail "something was left behind in TMPDIR"
+pass
