@@ -170,6 +170,7 @@ static const struct option_entry table[] = {
 	{"timeout", "SECONDS", parse_timeout, 0, "end the guest after that time (default 600)"},
 	{"env", "NAME[=VALUE]", parse_environment, 0,
 	 "pass a variable to COMMAND; may be repeated"},
+	{"append", "WORDS", NULL, MEMBER(append), "add to the kernel's command line"},
 	{"service", "FILE", NULL, MEMBER(service), "the host service that sf-host is to load"},
 	{"console", "FILE", NULL, MEMBER(console), "gets what the guest's kernel prints"},
 	{"host-log", "FILE", NULL, MEMBER(host_log),

@@ -30,6 +30,7 @@ struct lab_options {
 	const char *guest;
 	const char *memory;
 	unsigned int timeout_s;
+	const char *append; /* NULL: nothing */
 	const char *service; /* NULL: sf-host's own */
 	const char *console; /* NULL: kept only if the guest dies */
 	const char *host_log; /* the same for what sf-host and QEMU print */

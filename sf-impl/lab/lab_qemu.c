@@ -33,7 +33,6 @@ static const char *const fixed_options[] = {
 	"-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
 	"-device", "virtio-9p-pci,fsdev=root,mount_tag=host",
 	"-device", "virtio-serial-pci",
-	"-append", KERNEL_ARGUMENTS,
 };
 /* clang-format on */
 
@@ -118,6 +117,8 @@ static int add_machine(struct lab_argv *argv, const struct lab_guest *guest)
 	ret = ret ?: argv_add(argv, "%s", guest->kernel->image);
 	ret = ret ?: argv_add(argv, "-initrd");
 	ret = ret ?: argv_add(argv, "%s", lab_scratch_file(guest->scratch, LAB_INITRAMFS).text);
+	ret = ret ?: argv_add(argv, "-append");
+	ret = ret ?: argv_add(argv, KERNEL_ARGUMENTS " %s", guest->options->append ?: "");
 	ret = ret ?: argv_add(argv, "-chardev");
 	ret = ret ?: argv_add_path(argv, "file,id=console,path=", guest->console);
 	ret = ret ?: argv_add(argv, "-serial");

@@ -38,6 +38,7 @@ Test(lab_options, defaults)
 	cr_assert_null(options.console);
 	cr_assert_null(options.host_log);
 	cr_assert_null(options.kernel_dir);
+	cr_assert_null(options.append);
 	cr_assert_not(options.help);
 	cr_assert_str_eq(options.command[0], "true");
 	cr_assert_str_eq(options.command[2], "--help");
@@ -48,8 +49,8 @@ Test(lab_options, everything)
 {
 	cr_assert_eq(PARSE("--share", "work=/tmp", "--share=other name=/usr:ro:symlinks", "--guest",
 			   "mainline", "--memory", "1g", "--timeout", "7", "--service", "s.so",
-			   "--console", "c", "--host-log", "h", "--kernel-dir", "k", "--env",
-			   "A=", "true"),
+			   "--console", "c", "--host-log", "h", "--kernel-dir", "k", "--append",
+			   "x y=z", "--env", "A=", "true"),
 		     0, "%s", error.text);
 	cr_assert_eq(options.share_count, 2);
 	cr_assert_str_eq(options.shares[0].name, "work");
@@ -61,6 +62,7 @@ Test(lab_options, everything)
 	cr_assert_str_eq(options.console, "c");
 	cr_assert_str_eq(options.host_log, "h");
 	cr_assert_str_eq(options.kernel_dir, "k");
+	cr_assert_str_eq(options.append, "x y=z");
 	cr_assert_str_eq(options.environment[0], "A=");
 	cr_assert_eq(options.environment_count, 1);
 	cr_assert_str_eq(options.command[0], "true");

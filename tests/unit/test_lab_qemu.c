@@ -75,6 +75,17 @@ Test(lab_qemu, what_the_device_needs)
 	cr_assert_not(has("-device", "virtserialport,chardev=sftrace,name=sftrace"));
 }
 
+Test(lab_qemu, words_for_the_kernel_come_last)
+{
+	const char *words;
+
+	options.append = "slub_debug=F a=b";
+	cr_assert_eq(lab_qemu_command(&argv, &guest), 0);
+	words = argv.words[find("-append") + 1];
+	cr_assert(strstr(words, "nosoftlockup"));
+	cr_assert_str_eq(strstr(words, " slub_debug"), " slub_debug=F a=b");
+}
+
 Test(lab_qemu, shares_come_through_the_host)
 {
 	options.shares[0].specification = "a=/tmp";
