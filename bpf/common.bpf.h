@@ -6,6 +6,8 @@
  * Each side defines before it includes this
  *   struct side_state           what it keeps for a thread besides
  *   CAPTURE_READ(dst, n, from)  reads payload memory; 0 or negative
+ * and if the addresses in page lists are not those of payload memory
+ *   CAPTURE_PAGE(payload, page) makes one of them such an address
  *
  * A thread's state lives in task storage, so that it goes away with the
  * thread; the program "snapshot" (an iterator over tasks) writes what is in
@@ -384,6 +386,10 @@ __noinline int payload_chunk(struct call_state *state, const struct payload *pay
 	return payload_send(state, payload, length, CAPTURE_CHUNK_MAX);
 }
 
+#ifndef CAPTURE_PAGE
+#define CAPTURE_PAGE(payload, page) (page)
+#endif
+
 /*
  * A page list's next piece: to the end of its page. The first address has the
  * offset in its page, the others are page-aligned.
@@ -395,6 +401,7 @@ static __always_inline uint32_t payload_next_page(struct payload *payload)
 	if (CAPTURE_READ(&page, sizeof(page), (const void *)payload->pages))
 		return 0;
 	payload->pages += sizeof(page);
+	page = CAPTURE_PAGE(payload, page);
 	payload->from = page;
 	return 4096 - (page & 4095);
 }

@@ -3,10 +3,10 @@
  * Guest side: one kprobe and one kretprobe program for all hops of a profile;
  * the cookie of a probe is the hop's id.
  *
- * A call is one crossing of vbg_hgcm_call by a thread. It is emitted when the
- * outermost hop is left or when the next call of the same op begins, so that
- * the hops around it are among its spans. An outermost hop that is an OP is
- * emitted itself when it is left, whether it made calls or not.
+ * A call is one crossing of vbg_hgcm_call, or of VbglHGCMCall, by a thread. It
+ * is emitted when the outermost hop is left or when the next call of the same
+ * op begins, so that the hops around it are among its spans. An outermost hop
+ * that is an OP is emitted itself when it is left, whether it made calls or not.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -14,8 +14,9 @@
 #include "vmmdev.h"
 
 struct side_state {
-	unsigned long long parms; /* addresses of the call's parameters and status */
+	unsigned long long parms; /* addresses of the call's parameters and status, */
 	unsigned long long status;
+	unsigned long long block; /* and of what its page lists' offsets count from; 0: none */
 	unsigned long long request; /* address of what is sent to the device */
 	unsigned long long op; /* id of the op; 0: none */
 	unsigned long long op_enter_ns;
@@ -25,7 +26,14 @@ struct side_state {
 
 #define CAPTURE_READ(to, size, from) bpf_probe_read_kernel(to, size, from)
 
+/* Page lists hold physical addresses, and the first page's offset apart: see payload_list(). */
+#define CAPTURE_PAGE(payload, page) \
+	(page_base() + (page) + ((payload)->offset ? 0 : (payload)->from))
+
+static unsigned long long page_base(void);
+
 #include "common.bpf.h"
+#include "object.bpf.h"
 
 /* Contents of files and listings too; names and attributes are always sent. */
 const volatile uint32_t opt_bulk;
@@ -34,9 +42,25 @@ enum hop_kind { CALL = 1, COMPLETE, CONNECT, DISCONNECT, HOST_CALL, INNER, OP };
 
 #define HOPS_MAX 512
 
+#define OP_NESTS 1
+#define OP_SHARED 2
+#define OP_VOID 4
+#define OP_POINTER 8
+
+struct op_rule {
+	uint8_t object;
+	uint8_t traits;
+};
+
 /* clang-format off */
 static const uint8_t hop_kinds[HOPS_MAX] = {
 #define HOP(id, profile, name, kind) [id] = kind,
+#include "hops.def"
+};
+
+static const struct op_rule op_rules[HOPS_MAX] = {
+#define HOP(id, profile, name, kind)
+#define OP(id, profile, name, object, traits) [id] = {object, traits},
 #include "hops.def"
 };
 
@@ -53,25 +77,47 @@ enum hop_id {
 #define ERRNO_TIMEDOUT 110
 #define MAX_ERRNO 4095 /* of a pointer that is none */
 
+/* What a driver hands to VbglHGCMCall; parameters follow, and behind them page lists. */
+struct call_block {
+	int32_t result;
+	uint32_t client;
+	uint32_t fn;
+	uint32_t n_parms;
+	HGCMFunctionParameter64 parms[];
+};
+
+/* Where the kernel keeps the start of its map of all memory; 0: the map does not move. */
+const volatile uint64_t opt_page_base;
+#define PAGE_OFFSET_BASE 0xffff888000000000ull
+
+static __always_inline unsigned long long page_base(void)
+{
+	unsigned long long base = PAGE_OFFSET_BASE;
+
+	if (opt_page_base)
+		CAPTURE_READ(&base, sizeof(base), (void *)opt_page_base);
+	return base;
+}
+
 static __always_inline uint32_t hop_kind(uint32_t hop)
 {
 	return hop_kinds[hop & (HOPS_MAX - 1)];
 }
 
-/* Ops that the kernel calls within others; any other op is always outermost. */
-static __always_inline bool op_nests(uint32_t hop)
+static __always_inline struct op_rule op_rule(uint32_t hop)
 {
-	return hop == HOP_vboxsf_writepage || hop == HOP_vboxsf_read_folio ||
-	       hop == HOP_vboxsf_dir_lookup || hop == HOP_vbg_hgcm_connect ||
-	       hop == HOP_vbg_hgcm_disconnect;
+	return op_rules[hop & (HOPS_MAX - 1)];
 }
 
-/* Pointers into kernel memory; the others are recorded, but not followed. */
+/* Pointers into kernel memory: calls of programs are not recorded. */
 static __always_inline bool parm_is_pointer(uint32_t type)
 {
-	return type == VMMDevHGCMParmType_LinAddr_Locked ||
-	       type == VMMDevHGCMParmType_LinAddr_Locked_In ||
-	       type == VMMDevHGCMParmType_LinAddr_Locked_Out;
+	return type >= VMMDevHGCMParmType_LinAddr && type <= VMMDevHGCMParmType_LinAddr_Locked_Out;
+}
+
+static __always_inline bool parm_is_page_list(uint32_t type)
+{
+	return type == VMMDevHGCMParmType_PageList || type == VMMDevHGCMParmType_NoBouncePageList;
 }
 
 /* What is worth sending although the host has it too: matching and printing need it. */
@@ -97,17 +143,47 @@ static __always_inline void unreadable(struct call_state *state)
 	count_loss(state->hop, CAPTURE_LOSS_UNREADABLE);
 }
 
+/* What the pages of a list hold. */
+static __always_inline void payload_list(struct call_state *state, uint32_t parm, bool out)
+{
+	const HGCMPageListInfo *list = (void *)state->list.rec.call.parms[parm].in;
+	uint16_t first = 0;
+
+	if (CAPTURE_READ(&first, sizeof(first), &list->offFirstPage))
+		unreadable(state);
+	else
+		payload_capture(state, parm, out, first, (uint64_t)list->aPages);
+}
+
 static __noinline int payloads_capture(struct call_state *state, bool out)
 {
 	if (!state)
 		return 0;
 	for (uint32_t i = 0; i < SHFL_MAX_PARMS; i++) {
 		const struct capture_call *call = &state->list.rec.call;
+		uint32_t type = call->parms[i].type;
 
-		if (parm_is_pointer(call->parms[i].type) && parm_wanted(call, i))
+		if (!parm_wanted(call, i))
+			continue;
+		if (parm_is_pointer(type))
 			payload_capture(state, i, out, call->parms[i].in, 0);
+		else if (parm_is_page_list(type))
+			payload_list(state, i, out);
 	}
 	return 0;
+}
+
+/* A parameter's value; of memory: its address. */
+static __always_inline uint64_t parm_value(const struct call_state *state,
+					   const HGCMFunctionParameter64 *parm)
+{
+	if (parm->type == VMMDevHGCMParmType_32bit)
+		return parm->u.value32;
+	if (parm->type == VMMDevHGCMParmType_64bit)
+		return parm->u.value64;
+	if (parm_is_page_list(parm->type))
+		return state->side.block + parm->u.PageList.offset;
+	return parm->u.Pointer.linearAddr;
 }
 
 /* Reads the call's parameters: at its entry all of them, at its end what integers became. */
@@ -130,26 +206,18 @@ static __noinline int parms_read(struct call_state *state, bool out)
 	}
 	for (uint32_t i = 0; i < SHFL_MAX_PARMS; i++) {
 		struct capture_parm *parm = &call->parms[i];
-		uint64_t value;
+		bool memory = parms[i].type > VMMDevHGCMParmType_64bit;
 
 		if (i >= n)
 			break;
-		if (!out)
+		if (!out) {
 			parm->type = parms[i].type;
-		if (parm->type == VMMDevHGCMParmType_32bit)
-			value = parms[i].u.value32;
-		else if (parm->type == VMMDevHGCMParmType_64bit)
-			value = parms[i].u.value64;
-		else if (!out)
-			value = parms[i].u.Pointer.linearAddr;
-		else
-			continue;
-		parm->out = value;
-		if (out)
-			continue;
-		parm->in = value;
-		if (parm->type > VMMDevHGCMParmType_64bit)
-			parm->size = parms[i].u.Pointer.size;
+			parm->in = parm_value(state, &parms[i]);
+			if (memory)
+				parm->size = parms[i].u.Pointer.size;
+		}
+		if (!out || !memory)
+			parm->out = parm_value(state, &parms[i]);
 	}
 	return 0;
 }
@@ -184,7 +252,7 @@ static __noinline int op_finish(struct call_state *state, uint64_t ts, int64_t r
 /* Hops that must have been left long ago: kretprobes can miss a return. */
 static __always_inline void op_drop_stale(struct call_state *state, uint32_t hop, uint64_t sp)
 {
-	bool outermost = hop_kind(hop) == OP && !op_nests(hop);
+	bool outermost = hop_kind(hop) == OP && !(op_rule(hop).traits & OP_NESTS);
 
 	/* Nothing encloses an op of this kind: no stack pointer is above this one. */
 	span_drop_stale(&state->list, hop, outermost ? ~0ull : sp);
@@ -201,10 +269,42 @@ static __always_inline void op_open(struct call_state *state, uint32_t hop, uint
 }
 
 /* vbg_hgcm_call(device, requestor, client, fn, timeout, parms, n_parms, status) */
-static __noinline int enter_call(struct call_state *state, struct pt_regs *ctx, uint64_t ts)
+static __always_inline void begin_mainline(struct call_state *state, struct pt_regs *ctx)
+{
+	struct capture_call *call = &state->list.rec.call;
+	uint64_t stack[2] = {0, 0}; /* arguments 7 and 8 */
+
+	if (CAPTURE_READ(stack, sizeof(stack), (void *)(PT_REGS_SP(ctx) + 8)))
+		unreadable(state);
+	call->client = PT_REGS_PARM3(ctx);
+	call->fn = PT_REGS_PARM4(ctx);
+	call->n_parms = (uint32_t)stack[0];
+	state->side.parms = ctx->r9;
+	state->side.status = stack[1];
+	state->side.block = 0;
+}
+
+/* VbglHGCMCall(handle, block, size) */
+static __always_inline void begin_classic(struct call_state *state, struct pt_regs *ctx)
+{
+	struct capture_call *call = &state->list.rec.call;
+	const struct call_block *block = (void *)PT_REGS_PARM2(ctx);
+	struct call_block copy = {0};
+
+	if (CAPTURE_READ(&copy, sizeof(copy), block))
+		unreadable(state);
+	call->client = copy.client;
+	call->fn = copy.fn;
+	call->n_parms = copy.n_parms;
+	state->side.parms = (uint64_t)block->parms;
+	state->side.status = (uint64_t)&block->result;
+	state->side.block = (uint64_t)block;
+}
+
+static __noinline int enter_call(struct call_state *state, struct pt_regs *ctx, uint32_t hop,
+				 uint64_t ts)
 {
 	struct capture_call *call;
-	uint64_t stack[2] = {0, 0}; /* arguments 7 and 8 */
 
 	if (!state || !ctx)
 		return 0;
@@ -215,15 +315,12 @@ static __noinline int enter_call(struct call_state *state, struct pt_regs *ctx, 
 	call = call_begin(state, CAPTURE_CALL);
 	call->op = state->side.op;
 	call->enter_ns = ts;
-	call->client = PT_REGS_PARM3(ctx);
-	call->fn = PT_REGS_PARM4(ctx);
 	state->side.n_calls++;
-	state->side.parms = ctx->r9;
 	state->side.mark = CAPTURE_MAX_SPANS;
-	if (CAPTURE_READ(stack, sizeof(stack), (void *)(PT_REGS_SP(ctx) + 8)))
-		unreadable(state);
-	state->side.status = stack[1];
-	call->n_parms = (uint32_t)stack[0];
+	if (hop == HOP_vbg_hgcm_call)
+		begin_mainline(state, ctx);
+	else
+		begin_classic(state, ctx);
 	return 0;
 }
 
@@ -242,17 +339,23 @@ static __always_inline int32_t status_from_errno(int32_t error)
 	return VERR_GENERAL_FAILURE;
 }
 
-static __noinline int exit_call(struct call_state *state, uint64_t ts, int32_t error)
+/* What the call function says of a call that did not reach the service; 0: it did. */
+static __always_inline int32_t transport_status(uint32_t hop, int32_t ret)
 {
+	if (hop == HOP_vbg_hgcm_call)
+		return ret ? status_from_errno(ret) : 0;
+	return VBOX_FAILURE(ret) ? ret : 0;
+}
+
+static __noinline int exit_call(struct call_state *state, uint32_t hop, uint64_t ts, int32_t ret)
+{
+	int32_t status = transport_status(hop, ret);
 	struct capture_call *call;
-	int32_t status = VERR_GENERAL_FAILURE;
 
 	if (!state)
 		return 0;
 	call = &state->list.rec.call;
-	if (error)
-		status = status_from_errno(error);
-	else if (CAPTURE_READ(&status, sizeof(status), (void *)state->side.status))
+	if (!status && CAPTURE_READ(&status, sizeof(status), (void *)state->side.status))
 		unreadable(state);
 	call->status = status;
 	call->end_ns = ts;
@@ -263,14 +366,36 @@ static __noinline int exit_call(struct call_state *state, uint64_t ts, int32_t e
 	return 0;
 }
 
-/* vbg_req_perform(device, request): only requests of HGCM belong to a call. */
-static __always_inline bool is_hgcm_request(struct pt_regs *ctx)
+/* Functions of the driver that are entered for other purposes as well. */
+static __always_inline bool is_driver(uint32_t hop)
 {
-	const VMMDevRequestHeader *request = (void *)PT_REGS_PARM2(ctx);
+	switch (hop) {
+	case HOP_vbg_req_perform:
+	case HOP_vbglDriverIOCtl:
+	case HOP_VBoxGuestIDCCall:
+	case HOP_VBoxGuestCommonIOCtl:
+	case HOP_VBoxGuestCommonIOCtl_HGCMCall:
+	case HOP_VbglR0HGCMInternalCall:
+	case HOP_VbglR0HGCMInternalConnect:
+	case HOP_VbglR0HGCMInternalDisconnect:
+	case HOP_VbglGRPerform:
+		return true;
+	}
+	return false;
+}
+
+/* vbg_req_perform(device, request), VbglGRPerform(request): only HGCM's belong to a call. */
+static __always_inline bool is_other_request(struct pt_regs *ctx, uint32_t hop)
+{
+	const VMMDevRequestHeader *request = (void *)PT_REGS_PARM1(ctx);
 	uint32_t type = 0;
 
+	if (hop != HOP_vbg_req_perform && hop != HOP_VbglGRPerform)
+		return false;
+	if (hop == HOP_vbg_req_perform)
+		request = (void *)PT_REGS_PARM2(ctx);
 	CAPTURE_READ(&type, sizeof(type), &request->requestType);
-	return type >= VMMDevReq_HGCMConnect && type <= VMMDevReq_HGCMCancel2;
+	return type < VMMDevReq_HGCMConnect || type > VMMDevReq_HGCMCancel2;
 }
 
 /*
@@ -279,24 +404,32 @@ static __always_inline bool is_hgcm_request(struct pt_regs *ctx)
  */
 static __always_inline bool may_be_outermost(struct pt_regs *ctx, uint32_t hop)
 {
-	if (hop == HOP_vbg_req_perform)
-		return false;
 	if (hop == HOP_vbg_hgcm_call || hop == HOP_vbg_hgcm_connect ||
 	    hop == HOP_vbg_hgcm_disconnect)
 		return !(PT_REGS_PARM2(ctx) & VMMDEV_REQUESTOR_USERMODE);
-	return true;
+	return !is_driver(hop);
 }
 
 /* What a hop returned. Of a pointer only the error that it may stand for. */
 static __always_inline int64_t hop_result(struct pt_regs *ctx, uint32_t hop)
 {
+	uint32_t traits = op_rule(hop).traits;
 	int64_t rc = PT_REGS_RC(ctx);
 
-	if (hop == HOP_vboxsf_put_super)
+	if (traits & OP_VOID)
 		return 0;
-	if (hop == HOP_vboxsf_dir_lookup || hop == HOP_vboxsf_get_link)
+	if (traits & OP_POINTER)
 		return rc < 0 && rc >= -MAX_ERRNO ? rc : 0;
 	return (int32_t)rc;
+}
+
+/* Whether an op is about a shared folder. What it is about is found out for every op. */
+static __always_inline bool op_counts(struct pt_regs *ctx, uint32_t hop, struct object *object)
+{
+	struct op_rule rule = op_rule(hop);
+
+	object_find(ctx, rule.object, object);
+	return !(rule.traits & OP_SHARED) || object_is_shared(object);
 }
 
 SEC("kprobe")
@@ -305,11 +438,15 @@ int hop_enter(struct pt_regs *ctx)
 	uint64_t ts = bpf_ktime_get_ns(), sp = PT_REGS_SP(ctx);
 	uint32_t hop = bpf_get_attach_cookie(ctx);
 	bool outermost = may_be_outermost(ctx, hop);
-	struct call_state *state = state_get(outermost);
+	struct object object = {0};
+	struct call_state *state;
 
+	if (hop_kind(hop) == OP && !op_counts(ctx, hop, &object))
+		return 0;
+	state = state_get(outermost);
 	if (!state && outermost)
 		count_loss(hop, CAPTURE_LOSS_STATE_FULL);
-	if (!state || (hop == HOP_vbg_req_perform && !is_hgcm_request(ctx)))
+	if (!state || is_other_request(ctx, hop))
 		return 0;
 	if (state->open)
 		op_drop_stale(state, hop, sp);
@@ -319,11 +456,11 @@ int hop_enter(struct pt_regs *ctx)
 		op_open(state, hop, ts);
 	if (hop == HOP_vbg_hgcm_do_call)
 		state->side.request = PT_REGS_PARM2(ctx);
-	if (hop != HOP_vbg_hgcm_call) {
+	if (hop_kind(hop) != CALL) {
 		hop_push(state, hop, sp, ts);
 		return 0;
 	}
-	enter_call(state, ctx, ts);
+	enter_call(state, ctx, hop, ts);
 	hop_push(state, hop, sp, ts);
 	parms_read(state, false);
 	payloads_capture(state, false);
@@ -345,8 +482,8 @@ int hop_exit(struct pt_regs *ctx)
 	left = hop_pop(state, hop, sp, ts, ret);
 	if (left < 0)
 		return 0;
-	if (hop == HOP_vbg_hgcm_call)
-		exit_call(state, ts, ret);
+	if (hop_kind(hop) == CALL)
+		exit_call(state, hop, ts, ret);
 	if (!left)
 		op_finish(state, ts, ret);
 	return 0;

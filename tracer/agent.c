@@ -85,7 +85,8 @@ static void print_help(void)
 	      "  --socket PATH      a UNIX socket that 'sftrace record --guest unix:PATH' made\n"
 	      "  --stdio            standard input and output; COMMAND gets neither\n"
 	      "  -o, --output FILE  a new spool file, for 'sftrace merge'\n"
-	      "  --profile NAME     hops: mainline (Linux's own vboxsf), the default\n"
+	      "  --profile NAME     hops: sf (our modules), mainline (Linux's own vboxsf);\n"
+	      "                     without: of whichever the kernel has\n"
 	      "  --payload          contents of files and listings too: without a recorder on\n"
 	      "                     the host's side nobody else has them\n"
 	      "  --buffer SIZE      for each processor (at most 8M)\n"
@@ -246,7 +247,7 @@ static void put_notes(struct agent *agent)
 
 	if (!uname(&kernel))
 		agent_line_put_meta(agent->line, "guest.kernel", kernel.release);
-	agent_line_put_meta(agent->line, "guest.profile", agent->options.probe.profile);
+	agent_line_put_meta(agent->line, "guest.profile", guest_probe_profiles(agent->probe));
 	agent_line_put_meta(agent->line, "guest.hops", guest_probe_attached(agent->probe));
 	agent_line_put_meta(agent->line, "guest.missing", guest_probe_missing(agent->probe));
 }
@@ -397,7 +398,7 @@ static int exit_status(const struct agent *agent, int finished)
 int verb_agent(int argc, char **argv)
 {
 	struct agent agent = {
-		.options.probe = {.profile = "mainline", .ring_bytes = default_ring_bytes()},
+		.options.probe.ring_bytes = default_ring_bytes(),
 		.signals = -1,
 	};
 	int status = parse_options(&agent.options, argc, argv);

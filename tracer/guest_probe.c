@@ -29,34 +29,44 @@ struct guest_profile {
 	const char *name;
 	enum hop_profile profile;
 	const char *call; /* the function that makes the calls */
-	const char *port_write; /* the function that compilers inline ... */
-	const char *port_write_in; /* ... into this one */
 	const char *modules; /* that have the functions */
 };
 
 static const struct guest_profile profiles[] = {
 	{
+		.name = "sf",
+		.profile = HOP_PROFILE_SF,
+		.call = "VbglHGCMCall",
+		.modules = "sf_guest and sf (insmod, or modprobe sf)",
+	},
+	{
 		.name = "mainline",
 		.profile = HOP_PROFILE_MAINLINE,
 		.call = "vbg_hgcm_call",
-		.port_write = "vbg_req_perform",
-		.port_write_in = "vbg_hgcm_do_call",
-		.modules = "vboxguest and vboxsf",
+		.modules = "vboxguest and vboxsf (modprobe vboxsf)",
 	},
 };
 
+/* A function that compilers make part of another one. */
+static const struct {
+	const char *name;
+	const char *in;
+} inlined = {"vbg_req_perform", "vbg_hgcm_do_call"};
+
 #define N_PROFILES (sizeof(profiles) / sizeof(profiles[0]))
+#define GUEST_PROFILES (1u << HOP_PROFILE_SF | 1u << HOP_PROFILE_MAINLINE | 1u << HOP_PROFILE_VFS)
 
 struct guest_probe {
-	const struct guest_profile *profile;
 	struct guest_bpf *skel;
 	struct rings *rings;
-	const struct hop **hops; /* of the profile */
+	uint64_t page_base; /* where the kernel keeps the start of its map of all memory */
+	const struct hop **hops; /* of the profiles that this kernel has */
 	struct kallsyms_wanted *symbols; /* of each hop */
 	size_t n_hops;
 	struct return_probes *returns; /* NULL: perf's own have to do */
 	struct bpf_link **links; /* exit and entry of each hop that was found */
 	size_t n_links;
+	char profiles[64];
 	char attached[LIST_SIZE];
 	char missing[LIST_SIZE];
 };
@@ -80,19 +90,20 @@ static int debug_print(enum libbpf_print_level level, const char *format, va_lis
 	return getenv("SFTRACE_DEBUG") ? vfprintf(stderr, format, arguments) : 0;
 }
 
-static void list_add(char list[LIST_SIZE], const char *name)
+static void list_add(char *list, size_t size, const char *name, const char *why)
 {
 	size_t length = strlen(list);
 
-	snprintf(list + length, LIST_SIZE - length, "%s%s", length ? " " : "", name);
+	snprintf(list + length, size - length, "%s%s%s%s%s", length ? " " : "", name,
+		 why ? " (" : "", why ? why : "", why ? ")" : "");
 }
 
-static const struct guest_profile *find_profile(const char *name)
+static bool profile_exists(const char *name)
 {
 	for (size_t i = 0; i < N_PROFILES; i++)
 		if (!strcmp(profiles[i].name, name))
-			return &profiles[i];
-	return NULL;
+			return true;
+	return false;
 }
 
 /* What the kernel must have, checked before libbpf would say it in its own words. */
@@ -110,6 +121,92 @@ static int check_kernel(char **ret_message)
 	return 0;
 }
 
+static const struct kallsyms_wanted *find_symbol(const struct guest_probe *probe, const char *name)
+{
+	for (size_t i = 0; i < probe->n_hops; i++)
+		if (!strcmp(probe->symbols[i].name, name))
+			return &probe->symbols[i];
+	return NULL;
+}
+
+/* The symbols of all hops that a guest may have, and one more, behind them. */
+static int find_symbols(struct guest_probe *probe, char **ret_message)
+{
+	struct kallsyms_wanted *page_base;
+	int ret;
+
+	probe->hops = calloc(n_hops, sizeof(*probe->hops));
+	probe->symbols = calloc(n_hops + 1, sizeof(*probe->symbols));
+	probe->links = calloc(2 * n_hops, sizeof(*probe->links));
+	if (!probe->hops || !probe->symbols || !probe->links)
+		return fail(ret_message, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < n_hops; i++) {
+		if (!(GUEST_PROFILES & 1u << hops[i].profile))
+			continue;
+		probe->symbols[probe->n_hops].name = hops[i].name;
+		probe->hops[probe->n_hops++] = &hops[i];
+	}
+	page_base = &probe->symbols[probe->n_hops];
+	*page_base = (struct kallsyms_wanted){.name = "page_offset_base", .data = true};
+	ret = kallsyms_find(KALLSYMS_PATH, probe->symbols, probe->n_hops + 1);
+	if (ret)
+		return fail(ret_message, ret, "cannot read %s: %s", KALLSYMS_PATH, strerror(-ret));
+	probe->page_base = page_base->address;
+	return 0;
+}
+
+/* Keeps the hops of the profiles in a set of bits. */
+static void keep_hops(struct guest_probe *probe, uint32_t kept)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < probe->n_hops; i++) {
+		if (!(kept & 1u << probe->hops[i]->profile))
+			continue;
+		probe->hops[n] = probe->hops[i];
+		probe->symbols[n++] = probe->symbols[i];
+	}
+	probe->n_hops = n;
+}
+
+static int no_driver(const char *wanted, char **ret_message)
+{
+	char modules[256] = "";
+
+	for (size_t i = 0; i < N_PROFILES; i++) {
+		size_t length = strlen(modules);
+
+		if (!wanted || !strcmp(profiles[i].name, wanted))
+			snprintf(modules + length, sizeof(modules) - length, "%s%s",
+				 length ? ", or " : "", profiles[i].modules);
+	}
+	return fail(ret_message, -ENOENT,
+		    "no driver for shared folders that could be traced in this kernel: load the "
+		    "modules %s",
+		    modules);
+}
+
+/* The functions that make the calls tell which profiles this kernel has. */
+static int find_hops(struct guest_probe *probe, const char *wanted, char **ret_message)
+{
+	int ret = find_symbols(probe, ret_message);
+	uint32_t found = 0;
+
+	for (size_t i = 0; !ret && i < N_PROFILES; i++) {
+		const struct kallsyms_wanted *call = find_symbol(probe, profiles[i].call);
+
+		if ((wanted && strcmp(profiles[i].name, wanted)) || !call->found[0])
+			continue;
+		found |= 1u << profiles[i].profile;
+		list_add(probe->profiles, sizeof(probe->profiles), profiles[i].name, NULL);
+	}
+	if (!ret && !found)
+		ret = no_driver(wanted, ret_message);
+	if (!ret)
+		keep_hops(probe, found | 1u << HOP_PROFILE_VFS);
+	return ret;
+}
+
 static int load(struct guest_probe *probe, const struct guest_probe_options *options,
 		char **ret_message)
 {
@@ -120,6 +217,7 @@ static int load(struct guest_probe *probe, const struct guest_probe_options *opt
 		return fail(ret_message, -errno, "cannot read the BPF programs: %s",
 			    strerror(errno));
 	probe->skel->rodata->opt_bulk = options->bulk;
+	probe->skel->rodata->opt_page_base = probe->page_base;
 	ret = rings_prepare(probe->skel->obj);
 	if (!ret)
 		ret = guest_bpf__load(probe->skel);
@@ -214,31 +312,23 @@ static int attach_inlined(struct guest_probe *probe, const struct hop *hop,
 	return attach_pair(probe, hop, in->found, &enter, &exit);
 }
 
-static const struct kallsyms_wanted *find_symbol(const struct guest_probe *probe, const char *name)
-{
-	for (size_t i = 0; i < probe->n_hops; i++)
-		if (!strcmp(probe->symbols[i].name, name))
-			return &probe->symbols[i];
-	return NULL;
-}
-
 static int attach_hop(struct guest_probe *probe, const struct hop *hop, const char *symbol)
 {
-	const struct kallsyms_wanted *in = find_symbol(probe, probe->profile->port_write_in);
+	const struct kallsyms_wanted *in = find_symbol(probe, inlined.in);
 
-	if (!strcmp(hop->name, probe->profile->port_write) && in && !attach_inlined(probe, hop, in))
+	if (!strcmp(hop->name, inlined.name) && in && !attach_inlined(probe, hop, in))
 		return 0;
 	return *symbol ? attach_function(probe, hop, symbol) : -ENOENT;
 }
 
-static int no_calls(const struct guest_profile *profile, const char *symbol, int error,
-		    char **ret_message)
+static void note_hop(struct guest_probe *probe, const struct hop *hop, const char *symbol,
+		     int error)
 {
-	if (!*symbol)
-		return fail(ret_message, error,
-			    "no function %s in this kernel: load the modules %s (modprobe vboxsf)",
-			    profile->call, profile->modules);
-	return fail(ret_message, error, "cannot attach to %s: %s", symbol, strerror(-error));
+	if (!error)
+		list_add(probe->attached, sizeof(probe->attached), hop->name, NULL);
+	else
+		list_add(probe->missing, sizeof(probe->missing), hop->name,
+			 *symbol ? strerror(-error) : "not there, or inlined");
 }
 
 static int attach_hops(struct guest_probe *probe, char **ret_message)
@@ -252,31 +342,10 @@ static int attach_hops(struct guest_probe *probe, char **ret_message)
 			return fail(ret_message, ret, "not allowed to attach to %s: run as root",
 				    symbol);
 		if (ret && hop->kind == HOP_KIND_CALL)
-			return no_calls(probe->profile, symbol, ret, ret_message);
-		list_add(ret ? probe->missing : probe->attached, hop->name);
+			return fail(ret_message, ret, "cannot attach to %s: %s", symbol,
+				    strerror(-ret));
+		note_hop(probe, hop, symbol, ret);
 	}
-	return 0;
-}
-
-/* Looks the profile's hops up in the kernel. */
-static int find_hops(struct guest_probe *probe, char **ret_message)
-{
-	int ret;
-
-	probe->hops = calloc(n_hops, sizeof(*probe->hops));
-	probe->symbols = calloc(n_hops, sizeof(*probe->symbols));
-	probe->links = calloc(2 * n_hops, sizeof(*probe->links));
-	if (!probe->hops || !probe->symbols || !probe->links)
-		return fail(ret_message, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < n_hops; i++) {
-		if (hops[i].profile != probe->profile->profile)
-			continue;
-		probe->symbols[probe->n_hops].name = hops[i].name;
-		probe->hops[probe->n_hops++] = &hops[i];
-	}
-	ret = kallsyms_find(KALLSYMS_PATH, probe->symbols, probe->n_hops);
-	if (ret)
-		return fail(ret_message, ret, "cannot read %s: %s", KALLSYMS_PATH, strerror(-ret));
 	return 0;
 }
 
@@ -310,12 +379,11 @@ static void rcu_restore(int fd)
 static int attach(struct guest_probe *probe, char **ret_message)
 {
 	int hurry = rcu_hurry();
-	int ret = find_hops(probe, ret_message);
+	int ret;
 
 	if (return_probes_open(NULL, &probe->returns))
 		probe->returns = NULL;
-	if (!ret)
-		ret = attach_hops(probe, ret_message);
+	ret = attach_hops(probe, ret_message);
 	rcu_restore(hurry);
 	return ret;
 }
@@ -323,14 +391,14 @@ static int attach(struct guest_probe *probe, char **ret_message)
 int guest_probe_open(const struct guest_probe_options *options, ring_sink *sink, void *user,
 		     struct guest_probe **ret, char **ret_message)
 {
-	const struct guest_profile *profile = find_profile(options->profile);
 	size_t ring_bytes = options->ring_bytes ? options->ring_bytes : rings_default_bytes();
 	struct guest_probe *probe;
 	int error;
 
-	if (!profile)
-		return fail(ret_message, -EINVAL, "no hop profile '%s' for guests: there is %s",
-			    options->profile, profiles[0].name);
+	if (options->profile && !profile_exists(options->profile))
+		return fail(ret_message, -EINVAL,
+			    "no hop profile '%s' for guests: there are %s and %s", options->profile,
+			    profiles[0].name, profiles[1].name);
 	libbpf_set_print(debug_print);
 	error = check_kernel(ret_message);
 	if (error)
@@ -338,8 +406,9 @@ int guest_probe_open(const struct guest_probe_options *options, ring_sink *sink,
 	probe = calloc(1, sizeof(*probe));
 	if (!probe)
 		return fail(ret_message, -ENOMEM, "out of memory");
-	probe->profile = profile;
-	error = load(probe, options, ret_message);
+	error = find_hops(probe, options->profile, ret_message);
+	if (!error)
+		error = load(probe, options, ret_message);
 	if (!error) {
 		error = rings_open(probe->skel->obj, ring_bytes, sink, user, &probe->rings);
 		if (error)
@@ -360,6 +429,11 @@ int guest_probe_open(const struct guest_probe_options *options, ring_sink *sink,
 struct rings *guest_probe_rings(struct guest_probe *probe)
 {
 	return probe->rings;
+}
+
+const char *guest_probe_profiles(const struct guest_probe *probe)
+{
+	return probe->profiles;
 }
 
 const char *guest_probe_attached(const struct guest_probe *probe)

@@ -9,7 +9,7 @@
 #include "ring.h"
 
 struct guest_probe_options {
-	const char *profile; /* "mainline" */
+	const char *profile; /* "sf", "mainline"; NULL: whichever this kernel has */
 	bool bulk; /* contents of files and listings too */
 	size_t ring_bytes; /* of one CPU; 0: the default */
 };
@@ -27,9 +27,12 @@ int guest_probe_open(const struct guest_probe_options *options, ring_sink *sink,
 /* To take records out of; owned by the probe. */
 struct rings *guest_probe_rings(struct guest_probe *probe);
 
+/* Names of the profiles that this kernel has, separated by blanks; owned by the probe. */
+const char *guest_probe_profiles(const struct guest_probe *probe);
+
 /*
- * Names of the hops that are attached, and of those that are not, separated by
- * blanks; owned by the probe.
+ * Names of the hops that are attached, separated by blanks, and of those that
+ * are not, each with the reason; owned by the probe.
  */
 const char *guest_probe_attached(const struct guest_probe *probe);
 const char *guest_probe_missing(const struct guest_probe *probe);

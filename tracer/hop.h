@@ -6,7 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum hop_profile { HOP_PROFILE_SFSERVICE = 1, HOP_PROFILE_MAINLINE };
+enum hop_profile {
+	HOP_PROFILE_SFSERVICE = 1,
+	HOP_PROFILE_MAINLINE,
+	HOP_PROFILE_SF,
+	HOP_PROFILE_VFS
+};
 
 enum hop_kind {
 	HOP_KIND_CALL = 1,

@@ -25,6 +25,13 @@ static void setup(void)
 				   "0000000000000000 t split.cold\t[vboxsf]\n"
 				   "0000000000000000 d variable\t[vboxsf]\n"
 				   "0000000000000000 t plainly\t[vboxsf]\n"
+				   "0000000000000000 t VBoxGuest_mangled\t[vboxguest]\n"
+				   "0000000000000000 t VBoxHost_hosted.isra.0\t[vboxguest]\n"
+				   "0000000000000000 t VBoxGuest_twice\t[vboxguest]\n"
+				   "0000000000000000 t twice\t[vboxguest]\n"
+				   "0000000000000000 t VBoxGuest_twice\t[vboxguest]\n"
+				   "0000000000000000 t VBoxGuest_\t[vboxguest]\n"
+				   "0000000000000000 t VBoxGuestIDCCall\t[vboxguest]\n"
 				   "rubbish\n"
 				   "\n";
 	int fd;
@@ -63,12 +70,31 @@ Test(kallsyms, suffixes_that_leave_a_function_whole)
 	expect("both", "both.constprop.0.isra.0");
 }
 
+Test(kallsyms, prefixes_of_the_additions)
+{
+	expect("mangled", "VBoxGuest_mangled");
+	expect("hosted", "VBoxHost_hosted.isra.0");
+	expect("twice", "twice");
+	expect("VBoxGuestIDCCall", "VBoxGuestIDCCall");
+	expect("IDCCall", "");
+}
+
 Test(kallsyms, parts_and_other_symbols_are_not_the_function)
 {
 	expect("split", "");
 	expect("variable", "");
 	expect("plai", "");
 	expect("missing", "");
+}
+
+Test(kallsyms, variables)
+{
+	struct kallsyms_wanted wanted[] = {{.name = "variable", .data = true},
+					   {.name = "plain", .data = true}};
+
+	cr_assert_eq(kallsyms_find(path, wanted, 2), 0);
+	cr_assert_str_eq(wanted[0].found, "variable");
+	cr_assert_str_empty(wanted[1].found);
 }
 
 Test(kallsyms, several_at_once)
