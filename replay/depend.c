@@ -62,8 +62,8 @@ struct depend {
 	struct map clients; /* the last event that set something for it, + 1 */
 	struct map handles; /* struct opened */
 	struct map shares; /* hash of a name: the last host call about it, + 1 */
-	uint32_t roots[SHFL_MAX_MAPPINGS]; /* what made it stand for a share, + 1 */
-	uint32_t unmapped[SHFL_MAX_MAPPINGS];
+	struct map roots; /* what made it stand for a share, + 1 */
+	struct map unmapped;
 	uint32_t host; /* the last host call, + 1 */
 	struct pending pending[MAX_PENDING]; /* waits that have not ended */
 	size_t n_pending;
@@ -77,6 +77,12 @@ static void *map_index(uint32_t index)
 static uint32_t map_find(const struct map *map, uint64_t key)
 {
 	return (uint32_t)(uintptr_t)map_get(map, key);
+}
+
+/* Each host process has clients, roots and handles of its own. */
+static uint64_t key_of(const struct trace_call *call, uint64_t id)
+{
+	return id ^ (uint64_t)call->process << 32;
 }
 
 /* Paths. */
@@ -210,8 +216,8 @@ static void load_root(struct depend *depend, const struct trace_call *call,
 	for (int nth = 0; !gives && value_of(call, info, SHFL_ROLE_ROOT, nth, &root); nth++) {
 		if (root >= SHFL_MAX_MAPPINGS)
 			continue;
-		need(event->call, depend->roots[root]);
-		need(event->state, depend->unmapped[root]);
+		need(event->call, map_find(&depend->roots, key_of(call, root)));
+		need(event->state, map_find(&depend->unmapped, key_of(call, root)));
 	}
 }
 
@@ -221,7 +227,7 @@ static void load_handle(struct depend *depend, const struct trace_call *call,
 	uint64_t handle;
 
 	for (int nth = 0; value_of(call, info, SHFL_ROLE_HANDLE, nth, &handle); nth++) {
-		struct opened *opened = map_get(&depend->handles, handle);
+		struct opened *opened = map_get(&depend->handles, key_of(call, handle));
 
 		if (!opened)
 			continue;
@@ -278,17 +284,18 @@ static bool load_created(struct depend *depend, const struct trace_call *call,
 	return known;
 }
 
-static int load_opened(struct depend *depend, const SHFLCREATEPARMS *created,
-		       const struct dependent *event, uint32_t index)
+static int load_opened(struct depend *depend, const struct trace_call *call,
+		       const SHFLCREATEPARMS *created, const struct dependent *event,
+		       uint32_t index)
 {
 	struct opened *opened;
 
 	if (created->Handle == SHFL_HANDLE_NIL || created->Handle == SHFL_HANDLE_ROOT)
 		return 0;
-	opened = map_get(&depend->handles, created->Handle);
+	opened = map_get(&depend->handles, key_of(call, created->Handle));
 	if (!opened) {
 		opened = calloc(1, sizeof(*opened));
-		if (!opened || map_put(&depend->handles, created->Handle, opened)) {
+		if (!opened || map_put(&depend->handles, key_of(call, created->Handle), opened)) {
 			free(opened);
 			return -ENOMEM;
 		}
@@ -305,7 +312,7 @@ static void load_closed(struct depend *depend, const struct trace_call *call,
 	uint64_t handle;
 
 	if (value_of(call, info, SHFL_ROLE_HANDLE, 0, &handle))
-		opened = map_get(&depend->handles, handle);
+		opened = map_get(&depend->handles, key_of(call, handle));
 	if (!opened || VBOX_FAILURE(call->status))
 		return;
 	opened->closed = index + 1;
@@ -360,25 +367,25 @@ static int load_mappings(struct depend *depend, const struct trace_call *call,
 	if (!value_of(call, info, SHFL_ROLE_ROOT, 0, &root) || root >= SHFL_MAX_MAPPINGS ||
 	    VBOX_FAILURE(call->status))
 		return 0;
-	if (call->fn == SHFL_FN_UNMAP_FOLDER) {
-		depend->unmapped[root] = index + 1;
-		return 0;
-	}
-	need(event->state, depend->roots[root]);
-	need(event->state, depend->unmapped[root]);
-	depend->roots[root] = index + 1;
-	depend->unmapped[root] = 0;
-	return 0;
+	if (call->fn == SHFL_FN_UNMAP_FOLDER)
+		return map_put(&depend->unmapped, key_of(call, root), map_index(index));
+	need(event->state, map_find(&depend->roots, key_of(call, root)));
+	need(event->state, map_find(&depend->unmapped, key_of(call, root)));
+	map_take(&depend->unmapped, key_of(call, root));
+	return map_put(&depend->roots, key_of(call, root), map_index(index));
 }
 
 /* QUERY_MAPPINGS names roots in memory, not in a parameter. */
-static void load_roots(struct depend *depend, const struct trace_call *call, uint32_t index)
+static int load_roots(struct depend *depend, const struct trace_call *call, uint32_t index)
 {
+	int rc = 0;
+
 	if (call->fn != SHFL_FN_QUERY_MAPPINGS || VBOX_FAILURE(call->status))
-		return;
-	for (size_t i = 0; i < SHFL_MAX_MAPPINGS; i++)
-		if (!depend->roots[i])
-			depend->roots[i] = index + 1;
+		return 0;
+	for (uint64_t i = 0; !rc && i < SHFL_MAX_MAPPINGS; i++)
+		if (!map_find(&depend->roots, key_of(call, i)))
+			rc = map_put(&depend->roots, key_of(call, i), map_index(index));
+	return rc;
 }
 
 /* Calls whose effect is on their client and lasts. */
@@ -392,11 +399,11 @@ static bool is_setting(uint32_t fn)
 static int load_client(struct depend *depend, const struct trace_call *call,
 		       struct dependent *event, uint32_t index)
 {
-	need(event->call, map_find(&depend->clients, call->client));
+	need(event->call, map_find(&depend->clients, key_of(call, call->client)));
 	if (call->kind == TRACE_DISCONNECT)
-		event->ends = map_find(&depend->clients, call->client);
+		event->ends = map_find(&depend->clients, key_of(call, call->client));
 	if (call->kind == TRACE_CONNECT || (call->kind == TRACE_CALL && is_setting(call->fn)))
-		return map_put(&depend->clients, call->client, map_index(index));
+		return map_put(&depend->clients, key_of(call, call->client), map_index(index));
 	return 0;
 }
 
@@ -450,9 +457,9 @@ static int load_guest_call(struct depend *depend, const struct trace_call *call,
 		return rc;
 	load_handle(depend, call, info, event, index);
 	load_changes(depend, call, info, event, known ? &created : NULL);
-	load_roots(depend, call, index);
-	if (known)
-		rc = load_opened(depend, &created, event, index);
+	rc = load_roots(depend, call, index);
+	if (!rc && known)
+		rc = load_opened(depend, call, &created, event, index);
 	if (call->fn == SHFL_FN_CLOSE || call->fn == SHFL_FN_CLOSE_AND_REMOVE)
 		load_closed(depend, call, info, event, index);
 	return rc ? rc : load_mappings(depend, call, info, event, index);
@@ -559,6 +566,8 @@ void depend_free(struct depend *depend)
 	map_clear(&depend->names, NULL);
 	map_clear(&depend->clients, NULL);
 	map_clear(&depend->shares, NULL);
+	map_clear(&depend->roots, NULL);
+	map_clear(&depend->unmapped, NULL);
 	map_clear(&depend->handles, free);
 	free(depend);
 }

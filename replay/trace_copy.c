@@ -283,16 +283,17 @@ static int copy_loss(struct copy *copy, sqlite3_stmt *stmt)
 	if (side < TRACE_SIDE_GUEST || side > TRACE_SIDE_BOTH)
 		return copy_damaged(copy, "a loss is of no side");
 	return copy_wrote(copy,
-			  trace_add_loss(copy->to, (enum trace_side)side, hop, column_text(stmt, 2),
-					 sqlite3_column_int64(stmt, 3)));
+			  trace_add_loss_after(copy->to, (enum trace_side)side, hop,
+					       column_text(stmt, 2), sqlite3_column_int64(stmt, 3),
+					       sqlite3_column_int64(stmt, 4)));
 }
 
 static int copy_clock(struct copy *copy, sqlite3_stmt *stmt)
 {
-	int64_t values[8];
+	int64_t values[10];
 	struct trace_clock clock;
 
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 10; i++)
 		values[i] = sqlite3_column_int64(stmt, i);
 	if (values[0] != TRACE_SIDE_GUEST && values[0] != TRACE_SIDE_HOST)
 		return copy_damaged(copy, "a clock is of no side");
@@ -305,6 +306,8 @@ static int copy_clock(struct copy *copy, sqlite3_stmt *stmt)
 		.fitted = values[5],
 		.checked = values[6],
 		.violations = values[7],
+		.from_ns = values[8],
+		.worst_ns = values[9],
 	};
 	return copy_wrote(copy, trace_set_clock(copy->to, &clock));
 }
@@ -318,9 +321,9 @@ static const struct {
 	 " FROM op AS o JOIN hop AS h ON h.hop_id = o.hop_id"
 	 " JOIN task AS t ON t.task_id = o.task_id ORDER BY o.op_id",
 	 copy_op},
-	{"SELECT side, hop, reason, n FROM loss", copy_loss},
-	{"SELECT side, offset_ns, drift_ppb, base_ns, error_ns, fitted, checked, violations"
-	 " FROM clock_fit",
+	{"SELECT side, hop, reason, n, after FROM loss", copy_loss},
+	{"SELECT side, offset_ns, drift_ppb, base_ns, error_ns, fitted, checked, violations,"
+	 " from_ns, worst_ns FROM clock_fit",
 	 copy_clock},
 };
 

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "print_call.h"
+#include "print_value.h"
 #include "verbs.h"
 #include "view.h"
 
@@ -24,6 +25,7 @@ struct print_options {
 	bool by_client;
 	uint32_t client;
 	size_t strlen;
+	bool full;
 };
 
 static void print_help(void)
@@ -38,11 +40,13 @@ static void print_help(void)
 	      "  -Z, --failed       only what failed\n"
 	      "  --client N         only this client's\n"
 	      "  -s N               show N bytes of data (32)\n"
+	      "  --full             everything, exactly: what 'synth' makes the same trace of\n"
 	      "  -h, --help         this\n"
 	      "\n"
 	      "Examples:\n"
 	      "  sftrace print -e CREATE,CLOSE t.db\n"
 	      "  sftrace print -Z -P /src t.db\n"
+	      "  sftrace print --full t.db >t.txt; sftrace synth -o same.db t.txt\n"
 	      "\n"
 	      "Exit status: 0, 1 failed, 2 usage, 4 the trace is incomplete.\n",
 	      stdout);
@@ -117,6 +121,9 @@ static int take_option(struct print_options *options, int option)
 	case 'P':
 		options->path = optarg;
 		return -1;
+	case 'F':
+		options->full = true;
+		return -1;
 	case 'Z':
 		options->failed = true;
 		return -1;
@@ -131,11 +138,9 @@ static int take_option(struct print_options *options, int option)
 static int parse_options(struct print_options *options, int argc, char **argv)
 {
 	static const struct option table[] = {
-		{"path", required_argument, NULL, 'P'},
-		{"failed", no_argument, NULL, 'Z'},
-		{"client", required_argument, NULL, 'c'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"path", required_argument, NULL, 'P'},	  {"failed", no_argument, NULL, 'Z'},
+		{"client", required_argument, NULL, 'c'}, {"full", no_argument, NULL, 'F'},
+		{"help", no_argument, NULL, 'h'},	  {NULL, 0, NULL, 0},
 	};
 	int option, status = -1;
 
@@ -184,6 +189,37 @@ static bool is_wanted(const struct print_options *options, const struct trace_ca
 	return is_named(options, call);
 }
 
+/* A directive of print --full: its word, then texts in quotes. */
+static void print_directive(void *user, sqlite3_stmt *stmt)
+{
+	(void)user;
+	fputs((const char *)sqlite3_column_text(stmt, 0), stdout);
+	for (int i = 1; i < sqlite3_column_count(stmt); i++) {
+		const char *text = (const char *)sqlite3_column_text(stmt, i);
+
+		fputc(' ', stdout);
+		print_string(stdout, text ? text : "");
+	}
+	fputc('\n', stdout);
+}
+
+/* What describes the recording, before its events. */
+static int print_head(const struct print_options *options, struct trace *trace)
+{
+	static const char meta[] = "SELECT '@meta', key, value FROM meta WHERE key NOT IN"
+				   " ('state', 'incomplete_because', 'first_ns', 'last_ns')"
+				   " ORDER BY key";
+	static const char why[] = "SELECT '@incomplete', value FROM meta"
+				  " WHERE key = 'incomplete_because'";
+	int rc = 0;
+
+	if (options->full)
+		rc = view_rows(trace, options->file, meta, print_directive, NULL);
+	if (options->full && !rc)
+		rc = view_rows(trace, options->file, why, print_directive, NULL);
+	return rc;
+}
+
 static int print_events(const struct print_options *options, struct trace *trace)
 {
 	struct print_context context = {
@@ -196,14 +232,16 @@ static int print_events(const struct print_options *options, struct trace *trace
 	unsigned long long printed = 0;
 	struct trace_cursor *cursor;
 	struct trace_call call;
-	int rc = trace_events(trace, &cursor);
+	int rc = print_head(options, trace);
 
+	if (!rc)
+		rc = trace_events(trace, &cursor);
 	if (rc)
 		return rc;
 	while (printed < options->limit && (rc = trace_next(cursor, &call)) > 0) {
 		if (!is_wanted(options, &call))
 			continue;
-		rc = print_call(&context, &call);
+		rc = (options->full ? print_call_full : print_call)(&context, &call);
 		if (rc)
 			break;
 		printed++;

@@ -123,15 +123,18 @@ static void in_handle(struct printing *p)
 	}
 }
 
-static void in_delimiter(struct printing *p)
+static void print_delimiter(struct printing *p, uint64_t value)
 {
-	uint64_t value = parm_of(p)->in;
-
-	begin_parm(p);
 	if (value >= 0x20 && value < 0x7f)
 		fprintf(out_of(p), "'%c'", (char)value);
 	else
 		print_number(p, value);
+}
+
+static void in_delimiter(struct printing *p)
+{
+	begin_parm(p);
+	print_delimiter(p, parm_of(p)->in);
 }
 
 /* Which names the flags of a function have, in and out. */
@@ -480,6 +483,23 @@ static const struct {
 	[SHFL_ROLE_MAPPINGS] = {in_bytes, out_mappings},
 	[SHFL_ROLE_LED] = {in_bytes, NULL},
 };
+
+void print_call_integer(const struct print_context *context, const struct trace_call *call,
+			unsigned parm)
+{
+	struct printing p = {.context = context, .call = call, .idx = (int)parm};
+	const struct trace_parm *value = &call->parms[parm];
+	enum flag_set set = find_flags(&p, false);
+	const struct shfl_fn_info *info = shfl_fn_find(call->fn);
+
+	if (set)
+		print_flags(context->out, set, value->in);
+	else if (call->kind == TRACE_CALL && info && parm < info->n_parms &&
+		 info->parms[parm].role == SHFL_ROLE_DELIMITER)
+		print_delimiter(&p, value->in);
+	else
+		print_number(&p, value->in);
+}
 
 /* Parameters that nobody knows: numbers as numbers, memory as bytes. */
 static void in_unknown(struct printing *p)

@@ -18,7 +18,17 @@ struct print_context {
 /* The name that -e selects by: "SHFL_FN_WRITE", "connect"; BUFFER for unknown functions. */
 const char *print_call_name(const struct trace_call *call, char buffer[32]);
 
+/* The value of an integer parameter, by names where it has them. */
+void print_call_integer(const struct print_context *context, const struct trace_call *call,
+			unsigned parm);
+
+/* The HGCM type that a parameter has unless a caller is wrong; NULL: of an unknown function. */
+uint32_t print_usual_type(const struct shfl_parm_info *info);
+
 /* 0, or negative errno if the trace turns out to be damaged. */
 int print_call(const struct print_context *context, const struct trace_call *call);
+
+/* The same with nothing left out; "synth" makes a call of it again. */
+int print_call_full(const struct print_context *context, const struct trace_call *call);
 
 #endif

@@ -160,21 +160,66 @@ void print_flags(FILE *out, enum flag_set set, uint64_t value)
 		fputs("0", out);
 }
 
+static const char *const create_results[] = {
+	[SHFL_NO_RESULT] = "SHFL_NO_RESULT",
+	[SHFL_PATH_NOT_FOUND] = "SHFL_PATH_NOT_FOUND",
+	[SHFL_FILE_NOT_FOUND] = "SHFL_FILE_NOT_FOUND",
+	[SHFL_FILE_EXISTS] = "SHFL_FILE_EXISTS",
+	[SHFL_FILE_CREATED] = "SHFL_FILE_CREATED",
+	[SHFL_FILE_REPLACED] = "SHFL_FILE_REPLACED",
+};
+
 void print_create_result(FILE *out, int32_t result)
 {
-	static const char *const names[] = {
-		[SHFL_NO_RESULT] = "SHFL_NO_RESULT",
-		[SHFL_PATH_NOT_FOUND] = "SHFL_PATH_NOT_FOUND",
-		[SHFL_FILE_NOT_FOUND] = "SHFL_FILE_NOT_FOUND",
-		[SHFL_FILE_EXISTS] = "SHFL_FILE_EXISTS",
-		[SHFL_FILE_CREATED] = "SHFL_FILE_CREATED",
-		[SHFL_FILE_REPLACED] = "SHFL_FILE_REPLACED",
-	};
-
-	if (result >= 0 && (size_t)result < sizeof(names) / sizeof(names[0]))
-		fputs(names[result], out);
+	if (result >= 0 && (size_t)result < sizeof(create_results) / sizeof(create_results[0]))
+		fputs(create_results[result], out);
 	else
 		fprintf(out, "%" PRId32, result);
+}
+
+bool find_flag(const char *name, uint64_t *ret)
+{
+	for (size_t set = 0; set < sizeof(flag_sets) / sizeof(flag_sets[0]); set++) {
+		const struct flag *flag = flag_sets[set];
+
+		for (; flag && flag->name; flag++) {
+			if (strcmp(flag->name, name) != 0)
+				continue;
+			*ret = flag->value;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool find_create_result(const char *name, uint64_t *ret)
+{
+	for (size_t i = 0; i < sizeof(create_results) / sizeof(create_results[0]); i++) {
+		if (strcmp(create_results[i], name) != 0)
+			continue;
+		*ret = i;
+		return true;
+	}
+	return false;
+}
+
+bool find_status(const char *name, int32_t *ret)
+{
+	static const struct {
+		const char *name;
+		int32_t status;
+	} statuses[] = {
+#define VBOX_STATUS(name, value) {#name, value},
+#include "vbox_status.def"
+	};
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		if (strcmp(statuses[i].name, name) != 0)
+			continue;
+		*ret = statuses[i].status;
+		return true;
+	}
+	return false;
 }
 
 void print_status(FILE *out, int32_t status)

@@ -27,6 +27,11 @@ enum flag_set {
 /* "SHFL_LIST_RESTART|0x80", "0" */
 void print_flags(FILE *out, enum flag_set set, uint64_t value);
 
+/* The values of the names that these functions print; false: no such name. */
+bool find_flag(const char *name, uint64_t *ret);
+bool find_create_result(const char *name, uint64_t *ret);
+bool find_status(const char *name, int32_t *ret);
+
 /* "SHFL_FILE_CREATED", or the number */
 void print_create_result(FILE *out, int32_t result);
 

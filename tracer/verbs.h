@@ -20,6 +20,7 @@
 	VERB(image, "rebuild what a trace proves to have been there before")    \
 	VERB(cut, "some calls of a trace, and what they depend on")                   \
 	VERB(redact, "a trace without its names and contents") \
+	VERB(synth, "make a trace from lines as print shows them") \
 	VERB(doctor, "what can be recorded on this machine, and why not")
 /* clang-format on */
 
