@@ -9,15 +9,14 @@
 /* Parameters of SHFL_FN_ADD_MAPPING */
 enum { ADD_PATH, ADD_NAME, ADD_PARMS = 4 };
 
-static char *host_string(const struct replay_call *call, unsigned i)
+static char *host_parm_string(const struct replay_call *call, unsigned i)
 {
 	if (call->parms[i].type != VBOX_HGCM_SVC_PARM_PTR || !call->in[i].data)
 		return NULL;
 	return trace_shflstring(call->in[i].data, call->in[i].captured, true);
 }
 
-/* Writes TEXT as an UTF-16 SHFLSTRING; its size, 0 if it does not fit or is no UTF-8. */
-static uint32_t host_string_write(const char *text, void *memory, size_t room)
+uint32_t host_string(const char *text, void *memory, size_t room)
 {
 	char *from = (char *)(uintptr_t)text, *to = (char *)memory + SHFLSTRING_HEADER_SIZE;
 	size_t left = strlen(text) + 1, to_left = room - SHFLSTRING_HEADER_SIZE;
@@ -52,15 +51,15 @@ static bool host_call_replace_path(struct replay_call *call, const char *path)
 		buffer->room = room;
 	}
 	parm->u.pointer.addr = buffer->memory;
-	parm->u.pointer.size = host_string_write(path, buffer->memory, room);
+	parm->u.pointer.size = host_string(path, buffer->memory, room);
 	return parm->u.pointer.size > 0;
 }
 
 static bool host_call_add(struct replay_call *call, struct scratch *scratch)
 {
 	const struct scratch_share *share;
-	char *key = host_string(call, ADD_PATH);
-	char *name = host_string(call, ADD_NAME);
+	char *key = host_parm_string(call, ADD_PATH);
+	char *name = host_parm_string(call, ADD_NAME);
 	bool done = false;
 
 	if (key && name && scratch_share(scratch, key, name, &share) == 0)

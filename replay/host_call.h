@@ -11,6 +11,9 @@ struct host_led {
 	uint32_t words[4];
 };
 
+/* Writes TEXT as an UTF-16 SHFLSTRING; its size, 0 if it does not fit or is no UTF-8. */
+uint32_t host_string(const char *text, void *memory, size_t room);
+
 /*
  * Changes the parameters of a host call that parms_build() has filled. NULL:
  * it can be made; else what it lacks to be made without touching what is

@@ -13,9 +13,21 @@
 
 #define IMAGE_STAGE ".sftrace-contents" /* no share's directory: those begin with a number */
 
-struct image_volume *image_volume_of_root(const struct image *image, uint64_t root)
+struct image_volume *image_volume_of_root(const struct image *image, uint32_t process,
+					  uint64_t root)
 {
-	return root < SHFL_MAX_MAPPINGS ? image->roots[root] : NULL;
+	return map_get(&image->roots, process_key(process, root));
+}
+
+void image_map_root(struct image *image, uint32_t process, uint64_t root,
+		    struct image_volume *volume)
+{
+	uint64_t key = process_key(process, root);
+
+	if (!volume)
+		map_take(&image->roots, key);
+	else if (map_put(&image->roots, key, volume) < 0)
+		image->error = -ENOMEM;
 }
 
 static int volume_init(struct image *image, struct image_volume *volume, const char *path)
@@ -24,6 +36,7 @@ static int volume_init(struct image *image, struct image_volume *volume, const c
 
 	volume->root = calloc(1, sizeof(*volume->root) + 1);
 	volume->path = path;
+	volume->inherited = -1;
 	if (!root || !volume->root)
 		return -ENOMEM; /* the tree owns the object, image_clear() frees the entry */
 	root->type = RTFS_TYPE_DIRECTORY;
@@ -90,6 +103,8 @@ void image_remove_share(struct image *image, const char *name)
 	}
 }
 
+#define IMAGE_INHERITED_FLAGS (SHFL_ADD_MAPPING_F_WRITABLE | SHFL_ADD_MAPPING_F_CREATE_SYMLINKS)
+
 static struct image_volume *inherit_share(struct image *image, const char *name)
 {
 	struct image_result *result = image->result;
@@ -110,9 +125,10 @@ static struct image_volume *inherit_share(struct image *image, const char *name)
 	share = &result->inherited[result->n_inherited];
 	share->name = strdup(name);
 	share->path = image->names->volume->path;
+	share->flags = IMAGE_INHERITED_FLAGS;
 	if (!share->name)
 		return NULL;
-	result->n_inherited++;
+	image->names->volume->inherited = (int)result->n_inherited++;
 	return image->names->volume;
 }
 
@@ -141,6 +157,7 @@ static int image_read(struct image *image, int64_t to)
 {
 	struct trace_cursor *cursor;
 	struct trace_call call;
+	uint32_t process = 0;
 	int ret = trace_events(image->trace, &cursor);
 
 	if (ret < 0)
@@ -148,6 +165,7 @@ static int image_read(struct image *image, int64_t to)
 	while ((ret = trace_next(cursor, &call)) == 1 && !image->error) {
 		if (to && call.call_id >= to)
 			break;
+		client_guess_process(&call, &process);
 		image_note(image, &call);
 	}
 	trace_cursor_close(cursor);
@@ -188,6 +206,7 @@ static void image_clear(struct image *image)
 	stage_close(image);
 	map_clear(&image->handles, free);
 	map_clear(&image->clients, free);
+	map_clear(&image->roots, NULL);
 	while (image->names) {
 		struct image_name *next = image->names->next;
 
@@ -232,5 +251,7 @@ void image_result_clear(struct image_result *result)
 	for (size_t i = 0; i < result->n_inherited; i++)
 		free(result->inherited[i].name);
 	free(result->inherited);
+	free(result->clients);
+	free(result->roots);
 	memset(result, 0, sizeof(*result));
 }

@@ -13,13 +13,33 @@
 #include "trace.h"
 
 struct image_share {
-	char *name; /* of a share that the trace maps but never saw added */
+	char *name; /* of a share that the trace maps or uses but never saw added */
 	const char *path; /* its directory, owned by the scratch directory */
+	uint32_t flags; /* SHFL_ADD_MAPPING_F_* that agree with what was refused */
 };
+
+/* A client that the trace never saw connect, and a root that it never saw it map. */
+struct image_client {
+	uint64_t key; /* client_key() */
+	bool utf8;
+	bool links; /* it saw symbolic links */
+};
+
+struct image_root {
+	uint64_t client; /* client_key() */
+	uint64_t root; /* recorded */
+	size_t share; /* index in inherited, IMAGE_MAPPED: it mapped the root in the trace */
+};
+
+#define IMAGE_MAPPED SIZE_MAX
 
 struct image_result {
 	struct image_share *inherited; /* in the order in which they were mapped */
 	size_t n_inherited;
+	struct image_client *clients; /* inherited ones, in the order of their first calls */
+	size_t n_clients;
+	struct image_root *roots; /* what inherited clients had mapped */
+	size_t n_roots;
 	uint32_t umask; /* that the recorded service must have had */
 	int64_t built; /* files, directories and links made */
 	int64_t unbuilt; /* known of, but cannot be made here: devices, too deep or too big */

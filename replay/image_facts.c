@@ -69,7 +69,8 @@ static char *fact_path(const struct image_call *fact, int parm)
 static struct image_entry *fact_entry(const struct image_call *fact, int root, int path,
 				      bool assume)
 {
-	struct image_volume *volume = image_volume_of_root(fact->image, fact->call->parms[root].in);
+	struct image_volume *volume =
+		image_volume_of_root(fact->image, fact->call->process, fact->call->parms[root].in);
 	struct image_entry *entry = NULL;
 	char *text;
 
@@ -105,7 +106,8 @@ static bool fact_is_root(const struct image_entry *entry)
 
 static struct image_handle *fact_handle(const struct image_call *fact, int parm)
 {
-	return map_get(&fact->image->handles, fact->call->parms[parm].in);
+	return map_get(&fact->image->handles,
+		       process_key(fact->call->process, fact->call->parms[parm].in));
 }
 
 static void object_type(struct image_object *object, uint32_t type)
@@ -186,9 +188,9 @@ static void handle_free(void *value)
 	free(handle);
 }
 
-static void handle_close(struct image *image, uint64_t id)
+static void handle_close(struct image *image, uint64_t key)
 {
-	struct image_handle *handle = map_take(&image->handles, id);
+	struct image_handle *handle = map_take(&image->handles, key);
 
 	if (handle)
 		handle_free(handle);
@@ -197,19 +199,20 @@ static void handle_close(struct image *image, uint64_t id)
 static void handle_open(const struct image_call *fact, const SHFLCREATEPARMS *parms,
 			struct image_object *object)
 {
+	uint64_t key = process_key(fact->call->process, parms->Handle);
 	struct image_handle *handle;
 
 	if (parms->Handle == SHFL_HANDLE_NIL || parms->Handle == SHFL_HANDLE_ROOT)
 		return;
-	handle_close(fact->image, parms->Handle);
+	handle_close(fact->image, key);
 	handle = calloc(1, sizeof(*handle));
-	if (!handle || map_put(&fact->image->handles, parms->Handle, handle) < 0) {
+	if (!handle || map_put(&fact->image->handles, key, handle) < 0) {
 		fact->image->error = -ENOMEM;
 		free(handle);
 		return;
 	}
 	handle->object = object;
-	handle->client = fact->call->client;
+	handle->client = client_key(fact->call);
 	handle->append = parms->CreateFlags & SHFL_CF_ACCESS_APPEND;
 	handle->whole_listing = true;
 	object->users++;
@@ -260,7 +263,8 @@ static void note_create(const struct image_call *fact)
 static void note_close(const struct image_call *fact)
 {
 	if (VBOX_SUCCESS(fact->call->status))
-		handle_close(fact->image, fact->call->parms[1].in);
+		handle_close(fact->image,
+			     process_key(fact->call->process, fact->call->parms[1].in));
 }
 
 static void note_read(const struct image_call *fact)
@@ -344,7 +348,8 @@ static void note_information(const struct image_call *fact)
 static struct image_object *list_directory(const struct image_call *fact,
 					   const struct image_handle *handle, bool *ret_whole)
 {
-	struct image_volume *volume = image_volume_of_root(fact->image, fact->call->parms[0].in);
+	struct image_volume *volume =
+		image_volume_of_root(fact->image, fact->call->process, fact->call->parms[0].in);
 	char *path = NULL;
 	struct image_entry *entry;
 	char *last;
@@ -471,7 +476,8 @@ static void note_remove(const struct image_call *fact)
 static void note_close_and_remove(const struct image_call *fact)
 {
 	if (VBOX_SUCCESS(fact->call->status))
-		handle_close(fact->image, fact->call->parms[3].in);
+		handle_close(fact->image,
+			     process_key(fact->call->process, fact->call->parms[3].in));
 	note_remove(fact);
 }
 
@@ -600,7 +606,8 @@ static void note_map(const struct image_call *fact)
 		return;
 	name = fact_string(fact, 0);
 	if (name)
-		fact->image->roots[root] = image_volume_of_name(fact->image, name);
+		image_map_root(fact->image, fact->call->process, root,
+			       image_volume_of_name(fact->image, name));
 	free(name);
 }
 
@@ -628,10 +635,11 @@ static void (*const facts[])(const struct image_call *fact) = {
 static void note_call(struct image *image, const struct trace_call *call)
 {
 	const struct shfl_fn_info *info = shfl_fn_find(call->fn);
-	struct image_call fact = {image, call, map_get(&image->clients, call->client)};
+	struct image_call fact = {image, call, image_client_of(image, call)};
 
 	if (!info || !fact.client || (call->flags & TRACE_F_UNFINISHED))
 		return;
+	image_inherit(image, call, info);
 	if (call->fn < sizeof(facts) / sizeof(facts[0]) && facts[call->fn] &&
 	    call->n_parms == info->n_parms)
 		facts[call->fn](&fact);
@@ -642,8 +650,8 @@ static void note_connect(struct image *image, const struct trace_call *call)
 {
 	struct replay_client *client = calloc(1, sizeof(*client));
 
-	free(map_take(&image->clients, call->client));
-	if (!client || map_put(&image->clients, call->client, client) < 0) {
+	free(map_take(&image->clients, client_key(call)));
+	if (!client || map_put(&image->clients, client_key(call), client) < 0) {
 		free(client);
 		image->error = -ENOMEM;
 	}
@@ -653,15 +661,15 @@ static void note_disconnect(struct image *image, const struct trace_call *call)
 {
 	struct image_handle *handle;
 	size_t position = 0;
-	uint64_t id;
+	uint64_t key;
 
-	while ((handle = map_next(&image->handles, &position, &id))) {
-		if (handle->client != call->client)
+	while ((handle = map_next(&image->handles, &position, &key))) {
+		if (handle->client != client_key(call))
 			continue;
-		handle_close(image, id);
+		handle_close(image, key);
 		position = 0; /* the slots behind it have moved */
 	}
-	free(map_take(&image->clients, call->client));
+	free(map_take(&image->clients, client_key(call)));
 }
 
 /*

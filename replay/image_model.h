@@ -12,6 +12,7 @@
 /* A shared host directory; several shares may be views of one. */
 struct image_volume {
 	const char *path; /* in the scratch directory */
+	int inherited; /* index of the share in the result, -1: it was added */
 	struct image_entry *root; /* nameless */
 };
 
@@ -24,7 +25,7 @@ struct image_name {
 
 struct image_handle {
 	struct image_object *object;
-	uint32_t client;
+	uint64_t client; /* client_key() */
 	bool append;
 	bool whole_listing; /* listed from the beginning so far */
 };
@@ -37,9 +38,9 @@ struct image {
 	struct image_volume volumes[SCRATCH_MAX_SHARES];
 	size_t n_volumes;
 	struct image_name *names;
-	struct image_volume *roots[SHFL_MAX_MAPPINGS];
-	struct map clients; /* id: struct replay_client */
-	struct map handles; /* handle: struct image_handle */
+	struct map roots; /* process and root: struct image_volume */
+	struct map clients; /* client_key(): struct replay_client */
+	struct map handles; /* process and handle: struct image_handle */
 	int stage_fd; /* directory of contents until the tree is built */
 	int data_fd; /* the staged file that was written last, -1: none */
 	uint64_t data_id;
@@ -50,7 +51,12 @@ struct image {
 void image_note(struct image *image, const struct trace_call *call);
 
 /* The volume that a root stands for, NULL if no share was mapped to it. */
-struct image_volume *image_volume_of_root(const struct image *image, uint64_t root);
+struct image_volume *image_volume_of_root(const struct image *image, uint32_t process,
+					  uint64_t root);
+
+/* A root stands for this volume from now on; NULL: for none. */
+void image_map_root(struct image *image, uint32_t process, uint64_t root,
+		    struct image_volume *volume);
 
 /* A share was added; it is a view of the host directory "key". */
 int image_add_share(struct image *image, const char *name, const char *key);
@@ -59,6 +65,13 @@ bool image_has_share(const struct image *image, const char *name);
 
 /* The volume of a share; one that the trace never saw added becomes inherited. */
 struct image_volume *image_volume_of_name(struct image *image, const char *name);
+
+/* The client that makes a call; one that was there before the trace is taken for connected. */
+struct replay_client *image_client_of(struct image *image, const struct trace_call *call);
+
+/* What a call of an inherited client tells about the roots and the ways that it had before. */
+void image_inherit(struct image *image, const struct trace_call *call,
+		   const struct shfl_fn_info *info);
 
 /* Stages what a READ at "start" returned, where nothing older is known. */
 void image_data_read(struct image *image, struct image_object *object, uint64_t start,

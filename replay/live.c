@@ -23,28 +23,39 @@ void live_init(struct live *live, struct hgcm_service *service)
 {
 	memset(live, 0, sizeof(*live));
 	live->service = service;
-	for (size_t i = 0; i < SHFL_MAX_MAPPINGS; i++)
-		live->roots[i] = SHFL_ROOT_NIL;
 }
 
 void live_clear(struct live *live)
 {
 	map_clear(&live->handles, live_handle_free);
 	map_clear(&live->clients, free);
+	map_clear(&live->roots, NULL);
 }
 
-static uint64_t live_root(const struct live *live, uint64_t recorded)
+/* A map has no place for NULL. */
+static void *live_root_value(uint32_t root)
 {
-	if (recorded >= SHFL_MAX_MAPPINGS || live->roots[recorded] == SHFL_ROOT_NIL)
-		return recorded;
-	return live->roots[recorded];
+	return (void *)((uintptr_t)root + 1);
+}
+
+int live_map_root(struct live *live, uint32_t process, uint64_t recorded, uint32_t root)
+{
+	return map_put(&live->roots, process_key(process, recorded), live_root_value(root));
+}
+
+/* One that was not mapped is as invalid now as it was then, or HGCM's own. */
+static uint64_t live_root(const struct live *live, uint32_t process, uint64_t recorded)
+{
+	const void *value = map_get(&live->roots, process_key(process, recorded));
+
+	return value ? (uintptr_t)value - 1 : recorded;
 }
 
 /* The call used a root whose mapping was not made or is not in the trace. */
 static bool live_lacks_root(const struct live *live, const struct replay_call *call, uint64_t root)
 {
 	return live->gaps && VBOX_SUCCESS(call->event.status) && root < SHFL_MAX_MAPPINGS &&
-	       live->roots[root] == SHFL_ROOT_NIL;
+	       !map_get(&live->roots, process_key(call->event.process, root));
 }
 
 static bool live_handle_is_open(const struct live *live, uint64_t value)
@@ -84,7 +95,8 @@ static bool live_handle_is_moot(const struct replay_call *call)
 static bool live_map_handle(const struct live *live, struct replay_call *call, uint64_t recorded,
 			    uint64_t *ret, struct replay_finding *finding)
 {
-	const struct live_handle *handle = map_get(&live->handles, recorded);
+	const struct live_handle *handle =
+		map_get(&live->handles, process_key(call->event.process, recorded));
 
 	*ret = recorded;
 	if (recorded == SHFL_HANDLE_ROOT || recorded == SHFL_HANDLE_NIL)
@@ -131,7 +143,7 @@ static bool live_map_parm(const struct live *live, struct replay_call *call, uns
 		return false;
 	}
 	if (info->role == SHFL_ROLE_ROOT)
-		parm_set(&call->parms[i], live_root(live, value));
+		parm_set(&call->parms[i], live_root(live, call->event.process, value));
 	if (info->role != SHFL_ROLE_HANDLE)
 		return true;
 	if (!live_map_handle(live, call, value, &value, finding))
@@ -153,18 +165,23 @@ bool live_map(const struct live *live, struct replay_call *call, struct replay_f
 	return true;
 }
 
+struct replay_client *live_client_of(const struct live *live, const struct trace_call *event)
+{
+	return map_get(&live->clients, client_key(event));
+}
+
 struct live_handle *live_handle_of(const struct live *live, const struct replay_call *call)
 {
 	int i = call->info ? shfl_parm_find(call->info, SHFL_ROLE_HANDLE) : -1;
 
 	if (i < 0 || (unsigned)i >= replay_recorded_parms(&call->event))
 		return NULL;
-	return map_get(&live->handles, call->event.parms[i].in);
+	return map_get(&live->handles, process_key(call->event.process, call->event.parms[i].in));
 }
 
-static void live_close(struct live *live, uint64_t recorded)
+static void live_close(struct live *live, uint64_t key)
 {
-	struct live_handle *handle = map_take(&live->handles, recorded);
+	struct live_handle *handle = map_take(&live->handles, key);
 
 	if (handle)
 		live_handle_free(handle);
@@ -176,20 +193,22 @@ static int learn_open(struct live *live, const struct replay_call *call)
 	uint32_t size = 0;
 	const uint8_t *memory = replay_memory(call, 2, &size);
 	struct live_handle *handle;
+	uint64_t key;
 
 	if (!payload_copy(&call->out[2], &recorded, sizeof(recorded)) ||
 	    recorded.Handle == SHFL_HANDLE_NIL || recorded.Handle == SHFL_HANDLE_ROOT)
 		return 0;
 	if (memory && size >= sizeof(now))
 		memcpy(&now, memory, sizeof(now));
-	live_close(live, recorded.Handle);
+	key = process_key(call->event.process, recorded.Handle);
+	live_close(live, key);
 	handle = calloc(1, sizeof(*handle));
-	if (!handle || map_put(&live->handles, recorded.Handle, handle) < 0) {
+	if (!handle || map_put(&live->handles, key, handle) < 0) {
 		free(handle);
 		return -ENOMEM;
 	}
 	handle->live = VBOX_SUCCESS(call->status) ? now.Handle : SHFL_HANDLE_NIL;
-	handle->client = call->event.client;
+	handle->client = client_key(&call->event);
 	return 0;
 }
 
@@ -198,7 +217,7 @@ static int learn_close(struct live *live, const struct replay_call *call)
 	int i = shfl_parm_find(call->info, SHFL_ROLE_HANDLE);
 
 	if (VBOX_SUCCESS(call->status) || VBOX_SUCCESS(call->event.status))
-		live_close(live, call->event.parms[i].in);
+		live_close(live, process_key(call->event.process, call->event.parms[i].in));
 	return 0;
 }
 
@@ -206,10 +225,10 @@ static int learn_root(struct live *live, const struct replay_call *call)
 {
 	uint64_t recorded = call->event.parms[1].out;
 
-	if (VBOX_SUCCESS(call->status) && VBOX_SUCCESS(call->event.status) &&
-	    recorded < SHFL_MAX_MAPPINGS)
-		live->roots[recorded] = (uint32_t)replay_value(call, 1);
-	return 0;
+	if (VBOX_FAILURE(call->status) || VBOX_FAILURE(call->event.status) ||
+	    recorded >= SHFL_MAX_MAPPINGS)
+		return 0;
+	return live_map_root(live, call->event.process, recorded, (uint32_t)replay_value(call, 1));
 }
 
 /* Both list their roots in ascending order, and both in the order of their creation. */
@@ -230,8 +249,9 @@ static int learn_roots(struct live *live, const struct replay_call *call)
 
 		memcpy(&before, recorded->data + i * sizeof(before), sizeof(before));
 		memcpy(&now, memory + i * sizeof(now), sizeof(now));
-		if (before.root < SHFL_MAX_MAPPINGS)
-			live->roots[before.root] = now.root;
+		if (before.root < SHFL_MAX_MAPPINGS &&
+		    live_map_root(live, call->event.process, before.root, now.root) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -249,7 +269,7 @@ static int (*const learners[])(struct live *live, const struct replay_call *call
 
 int live_learn(struct live *live, const struct replay_call *call)
 {
-	struct replay_client *client = map_get(&live->clients, call->event.client);
+	struct replay_client *client = live_client_of(live, &call->event);
 	uint32_t fn = call->event.fn;
 	int ret = 0;
 
@@ -272,35 +292,35 @@ int live_connect(struct live *live, const struct trace_call *event, int32_t *ret
 		free(client);
 		return 0;
 	}
-	free(map_take(&live->clients, event->client));
-	if (map_put(&live->clients, event->client, client) < 0) {
+	free(map_take(&live->clients, client_key(event)));
+	if (map_put(&live->clients, client_key(event), client) < 0) {
 		free(client);
 		return -ENOMEM;
 	}
 	return 0;
 }
 
-static void live_drop_handles(struct live *live, uint32_t client)
+static void live_drop_handles(struct live *live, uint64_t client)
 {
 	struct live_handle *handle;
 	size_t position = 0;
-	uint64_t id;
+	uint64_t key;
 
-	while ((handle = map_next(&live->handles, &position, &id))) {
+	while ((handle = map_next(&live->handles, &position, &key))) {
 		if (handle->client != client)
 			continue;
-		live_close(live, id);
+		live_close(live, key);
 		position = 0; /* the slots behind it have moved */
 	}
 }
 
 int live_disconnect(struct live *live, const struct trace_call *event, int32_t *ret_status)
 {
-	struct replay_client *client = map_take(&live->clients, event->client);
+	struct replay_client *client = map_take(&live->clients, client_key(event));
 
 	*ret_status =
 		client ? hgcm_disconnect(live->service, client->live) : VERR_HGCM_INVALID_CLIENT_ID;
-	live_drop_handles(live, event->client);
+	live_drop_handles(live, client_key(event));
 	free(client);
 	return 0;
 }

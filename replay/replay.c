@@ -13,15 +13,13 @@
 #include <unistd.h>
 
 #include "host_call.h"
-#include "image.h"
-#include "live.h"
+#include "inherit.h"
 #include "parms.h"
 #include "sandbox.h"
 #include "scratch.h"
 #include "taint.h"
 #include "verbs.h"
 
-#define REPLAY_SHARE_FLAGS (SHFL_ADD_MAPPING_F_WRITABLE | SHFL_ADD_MAPPING_F_CREATE_SYMLINKS)
 #define REPLAY_WAITS 100 /* for calls that another thread of the service may end */
 #define REPLAY_WAIT_US 10000
 
@@ -100,7 +98,7 @@ static int replay_list_more(void *user, void *buffer, uint32_t size, bool *ret_e
 	struct replay *replay = user;
 	const struct replay_call *call = replay->call;
 	VBOXHGCMSVCPARM parms[SHFL_MAX_PARMS];
-	const struct replay_client *client = map_get(&replay->live.clients, call->event.client);
+	const struct replay_client *client = live_client_of(&replay->live, &call->event);
 	int32_t status;
 
 	memcpy(parms, call->parms, sizeof(parms));
@@ -274,12 +272,14 @@ static int replay_prepare(struct replay *replay, bool *ret_ready)
 static int replay_guest_call(struct replay *replay)
 {
 	struct replay_call *call = replay->call;
-	const struct replay_client *client = map_get(&replay->live.clients, call->event.client);
+	const struct replay_client *client = live_client_of(&replay->live, &call->event);
 	struct replay_finding finding = {0};
 	bool ready;
 	int ret;
 
 	call->info = shfl_fn_find(call->event.fn);
+	if (!client)
+		client = inherit_client(&replay->live, &replay->image, &call->event);
 	if (!client) {
 		snprintf(finding.what, sizeof(finding.what), "client %" PRIu32, call->event.client);
 		replay_left_out(replay, &call->event, REPLAY_INHERITED, finding.what);
@@ -331,7 +331,7 @@ static int replay_disconnect(struct replay *replay)
 	struct replay_call *call = replay->call;
 	char what[32];
 
-	if (!map_get(&replay->live.clients, call->event.client)) {
+	if (!live_client_of(&replay->live, &call->event)) {
 		snprintf(what, sizeof(what), "client %" PRIu32, call->event.client);
 		replay_left_out(replay, &call->event, REPLAY_INHERITED, what);
 		return 0;
@@ -387,11 +387,13 @@ static bool replay_goes_on(const struct replay *replay)
 static int replay_events(struct replay *replay)
 {
 	struct trace_cursor *cursor;
+	uint32_t process = 0;
 	int ret = trace_events(replay->trace, &cursor);
 
 	if (ret < 0)
 		return replay_fail(replay, ret, "cannot read the trace");
 	while ((ret = trace_next(cursor, &replay->call->event)) == 1 && replay_goes_on(replay)) {
+		client_guess_process(&replay->call->event, &process);
 		ret = replay_event(replay);
 		if (ret < 0)
 			break;
@@ -420,21 +422,6 @@ static void replay_report_parked(struct replay *replay)
 	}
 }
 
-static int replay_add_inherited(struct replay *replay)
-{
-	for (size_t i = 0; i < replay->image.n_inherited; i++) {
-		const struct image_share *share = &replay->image.inherited[i];
-		int32_t status = hgcm_add_share(replay->service, share->name, share->path,
-						REPLAY_SHARE_FLAGS, NULL);
-
-		if (VBOX_FAILURE(status) &&
-		    asprintf(&replay->message, "the service refuses the share %s: %d", share->name,
-			     (int)status) >= 0)
-			return -EPROTO;
-	}
-	return 0;
-}
-
 static int replay_with_service(struct replay *replay)
 {
 	int ret = hgcm_service_load(replay->options->service, &replay->service, &replay->message);
@@ -443,7 +430,7 @@ static int replay_with_service(struct replay *replay)
 		return ret;
 	live_init(&replay->live, replay->service);
 	replay->live.gaps = trace_is_incomplete(replay->trace, NULL) != 0;
-	ret = replay_add_inherited(replay);
+	ret = inherit_shares(replay->service, &replay->image, &replay->message);
 	if (!ret)
 		ret = replay_events(replay);
 	if (!ret)
@@ -499,6 +486,8 @@ static int replay_in_scratch(struct replay *replay)
 		return replay_fail(replay, ret, "cannot rebuild the state before the trace");
 	replay->result->built = replay->image.built;
 	replay->result->unbuilt = replay->image.unbuilt;
+	replay->result->inherited_clients = (int64_t)replay->image.n_clients;
+	replay->result->inherited_shares = (int64_t)replay->image.n_inherited;
 	ret = replay_in_thread(replay);
 	image_result_clear(&replay->image);
 	if (replay->call)

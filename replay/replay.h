@@ -34,6 +34,7 @@ struct replay_result {
 	int64_t filled; /* WRITEs made with zeroes for data that is not in the trace */
 	int64_t uncompared; /* made, but not all of it can be compared */
 	int64_t built, unbuilt; /* files of the state before the trace */
+	int64_t inherited_clients, inherited_shares; /* there before the trace */
 	bool confined; /* the kernel kept the service inside of the scratch directory */
 	bool stopped; /* at REPLAY_MAX_DIVERGED */
 	struct replay_finding first; /* divergence; if n[REPLAY_DIVERGED] */

@@ -168,6 +168,11 @@ void verdict_text(FILE *out, struct trace *trace, const struct replay_result *re
 			"compared in part: %" PRId64
 			" calls whose outcome is not all in the trace or depends on what is not\n",
 			result->uncompared);
+	if (result->inherited_clients || result->inherited_shares)
+		fprintf(out,
+			"there before the trace: %" PRId64 " clients, %" PRId64
+			" shares; connected and added as far as their calls tell\n",
+			result->inherited_clients, result->inherited_shares);
 	if (result->unbuilt)
 		fprintf(out, "not rebuilt: %" PRId64 " files that were there before\n",
 			result->unbuilt);
@@ -245,8 +250,10 @@ void verdict_json(FILE *out, struct trace *trace, const struct replay_result *re
 		fprintf(out, ", \"%s\": %" PRId64, left_out[i].key, result->n[left_out[i].verdict]);
 	fprintf(out,
 		", \"filled\": %" PRId64 ", \"uncompared\": %" PRId64 ", \"built\": %" PRId64
-		", \"unbuilt\": %" PRId64 ", \"confined\": %s, \"stopped\": %s, ",
+		", \"unbuilt\": %" PRId64 ", \"inherited_clients\": %" PRId64
+		", \"inherited_shares\": %" PRId64 ", \"confined\": %s, \"stopped\": %s, ",
 		result->filled, result->uncompared, result->built, result->unbuilt,
+		result->inherited_clients, result->inherited_shares,
 		result->confined ? "true" : "false", result->stopped ? "true" : "false");
 	json_text(out, "scratch", result->scratch);
 	fprintf(out, ", \"first\": ");

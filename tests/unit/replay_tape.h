@@ -34,6 +34,8 @@ struct tape {
 	struct trace *trace;
 	struct hgcm_service *service;
 	uint32_t client;
+	uint32_t alias; /* what the trace calls the client; 0: the same */
+	uint32_t process; /* that the trace names */
 	uint32_t root;
 	int64_t last_id; /* of the event that was recorded last */
 	int32_t status; /* of it */
@@ -151,7 +153,10 @@ static struct trace_call tape_event(struct tape *tape, enum trace_kind kind, uin
 		.call_id = id,
 		.kind = kind,
 		.side = TRACE_SIDE_HOST,
-		.client = kind == TRACE_HOST_CALL ? 0 : tape->client,
+		.client = kind == TRACE_HOST_CALL ? 0
+			  : tape->alias		  ? tape->alias
+						  : tape->client,
+		.process = tape->process,
 		.fn = fn,
 		.complete = true,
 		.start_ns = id * 1000,
@@ -214,7 +219,7 @@ TAPE_UNUSED static void tape_connect(struct tape *tape)
 	call.n_parms = 1;
 	call.parms[0] = (struct trace_parm){.type = VBOX_HGCM_SVC_PARM_32BIT, .in = 1, .out = 1};
 	call.status = hgcm_connect(tape->service, 1, &tape->client);
-	call.client = tape->client;
+	call.client = tape->alias ? tape->alias : tape->client;
 	tape_add(tape, &call);
 }
 
