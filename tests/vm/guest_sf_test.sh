@@ -7,18 +7,27 @@ set -euo pipefail
 # shellcheck source=guest_lib.sh
 . "$(dirname "$0")/guest_lib.sh"
 
-cleanup() { umount "$shared/work/small" 2>/dev/null; }
+cleanup() { umount "$shared/work/small" "$shared/work/frozen" 2>/dev/null; }
 many=50000
 operations=${SF_OPERATIONS:-2000}
 
-compile sf_check sf_random
+compile sf_check sf_data sf_node sf_random
 cp "$source_dir/sf-impl/guest/mount.sf" "$shared/"
-mkdir -p "$shared/work/many" "$shared/work/small"
-(cd "$shared/work/many" && seq -f 'f%.0f' 0 $((many - 1)) | xargs touch)
-if ! mount -t tmpfs -o size=1M tmpfs "$shared/work/small" 2>/dev/null; then
-	echo "the full disk is not tried: cannot mount a tmpfs here"
-	rmdir "$shared/work/small"
+cd "$shared/work"
+mkdir many small frozen types types/directory
+(cd many && seq -f 'f%.0f' 0 $((many - 1)) | xargs touch)
+touch types/file
+mkfifo types/pipe
+ln -s file types/link
+if mount -t tmpfs -o size=1M tmpfs small 2>/dev/null; then
+	touch small/here
+	mount -t tmpfs tmpfs frozen
+	echo frozen >frozen/file
+	mount -o remount,ro frozen
+else
+	echo "neither a full disk nor a read-only one is tried: cannot mount a tmpfs here"
 fi
+cd "$OLDPWD"
 
 cat >"$shared/guest.sh" <<'GUEST'
 set -eu
@@ -27,11 +36,19 @@ shared=$1 operations=$2 build=$3 kernel=$4
 say() { echo "guest: $*"; }
 
 "$shared/sf_check" /mnt/work /mnt/twin
+"$shared/sf_node" /mnt/work /mnt/twin
 
-for cache in strict writeback none; do
+for cache in strict none writeback; do
 	mkdir /mnt/other
 	mount -i -t sf -o "cache=$cache" work /mnt/other
 	mkdir "/mnt/other/$cache"
+	if [ -e /mnt/other/small/here ]; then
+		mkdir "/mnt/other/small/$cache"
+		touch "/mnt/other/small/$cache/here"
+		ln -s "../small/$cache" "/mnt/twin/$cache/small"
+	fi
+	[ $cache != writeback ] || export SF_WRITEBACK=1
+	"$shared/sf_data" "/mnt/other/$cache" "/mnt/twin/$cache"
 	mkdir "/mnt/other/$cache/1" "/mnt/other/$cache/2"
 	"$shared/sf_random" "/mnt/other/$cache/1" 1 "$operations" &
 	"$shared/sf_random" "/mnt/other/$cache/2" 2 "$operations"

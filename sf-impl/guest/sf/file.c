@@ -67,8 +67,8 @@ static int flush_any(struct inode *inode)
 	int ret;
 
 	if (!handle)
-		return 0;
-	ret = sf_handle_flush(handle);
+		return sf_sync_closed(inode);
+	ret = sf_sync_file(inode, handle);
 	sf_handle_put(handle);
 	return ret;
 }
@@ -80,7 +80,7 @@ static int sf_file_fsync(struct file *file, loff_t begin, loff_t end, int data_o
 	int flushed;
 
 	if (handle->access & SHFL_CF_ACCESS_WRITE)
-		flushed = sf_handle_flush(handle);
+		flushed = sf_sync_file(file_inode(file), handle);
 	else
 		flushed = flush_any(file_inode(file));
 	return ret ? ret : flushed;

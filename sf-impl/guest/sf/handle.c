@@ -132,6 +132,7 @@ void sf_handle_release(struct inode *inode, struct sf_handle *handle)
 {
 	if (handle->plain)
 		sf_handle_release(inode, handle->plain);
+	sf_sync_closing(inode, handle);
 	spin_lock(&sf_i(inode)->handles_lock);
 	list_del(&handle->list);
 	spin_unlock(&sf_i(inode)->handles_lock);
@@ -151,53 +152,4 @@ int sf_handle_flush(struct sf_handle *handle)
 		return 0;
 	WRITE_ONCE(handle->unflushed, true);
 	return vbgl_errno(rc);
-}
-
-/* Each comes up once before one does again. */
-static struct sf_handle *next_unflushed(struct sf_share *share)
-{
-	struct sf_handle *handle;
-	struct sf_handle *found = NULL;
-
-	spin_lock(&share->handles_lock);
-	list_for_each_entry(handle, &share->handles, of_share) {
-		if (READ_ONCE(handle->unflushed)) {
-			refcount_inc(&handle->references);
-			list_move_tail(&handle->of_share, &share->handles);
-			found = handle;
-			break;
-		}
-	}
-	spin_unlock(&share->handles_lock);
-	return found;
-}
-
-static unsigned int count_handles(struct sf_share *share)
-{
-	struct list_head *each;
-	unsigned int count = 0;
-
-	spin_lock(&share->handles_lock);
-	list_for_each(each, &share->handles)
-		count++;
-	spin_unlock(&share->handles_lock);
-	return count;
-}
-
-/* sync(2): dirty pages are at the host already; from there to its disk. */
-int sf_sync_fs(struct super_block *super, int wait)
-{
-	struct sf_share *share = sf_share(super);
-	unsigned int left = count_handles(share); /* a busy writer is not waited for */
-	struct sf_handle *handle;
-	int ret = 0;
-
-	while (wait && !ret && left--) {
-		handle = next_unflushed(share);
-		if (!handle)
-			break;
-		ret = sf_handle_flush(handle);
-		sf_handle_put(handle);
-	}
-	return ret;
 }

@@ -418,6 +418,7 @@ static int change_size(struct inode *inode, struct sf_handle *handle, loff_t siz
 	if (ret)
 		return ret;
 	truncate_setsize(inode, size);
+	WRITE_ONCE(handle->unflushed, true);
 	ret = set_info(handle, SHFL_INFO_SIZE, &answer);
 	if (ret) {
 		i_size_write(inode, old);

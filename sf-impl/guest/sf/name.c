@@ -275,6 +275,8 @@ static void drop_link(struct inode *inode)
 		clear_nlink(inode);
 	else if (inode->i_nlink)
 		drop_nlink(inode);
+	if (!inode->i_nlink)
+		sf_sync_forget(inode);
 }
 
 static int sf_unlink(struct inode *parent, struct dentry *dentry)

@@ -181,6 +181,7 @@ int sf_init_fs_context(struct fs_context *context)
 		return -ENOMEM;
 	spin_lock_init(&share->handles_lock);
 	INIT_LIST_HEAD(&share->handles);
+	INIT_LIST_HEAD(&share->unsynced);
 	set_defaults(&share->options);
 	if (context->purpose == FS_CONTEXT_FOR_RECONFIGURE) {
 		share->options = sf_share(context->root->d_sb)->options;

@@ -216,50 +216,54 @@ struct batch {
 	loff_t position; /* of the first */
 };
 
-static struct shfl_pages part_of(const struct batch *batch, u32 from, u32 max)
+static u32 batch_size(const struct batch *batch)
 {
-	return (struct shfl_pages){ .pages = batch->pages.pages + from,
-				    .count = min(batch->pages.count - from, max) };
+	loff_t left = i_size_read(batch->inode) - batch->position;
+
+	return clamp_t(loff_t, left, 0, (loff_t)batch->pages.count * PAGE_SIZE);
 }
 
-/* Sends some pages, up to the file's end. The pages sent, or an error. */
-static int send_part(const struct batch *batch, struct sf_handle *handle, u32 from, u32 max)
+/* Sends some of the bytes @from .. @to of the batch. The bytes sent, or an error. */
+static int send_part(const struct batch *batch, struct sf_handle *handle, u32 from, u32 to, u32 max)
 {
-	struct shfl_pages pages = part_of(batch, from, max);
-	loff_t position = batch->position + (loff_t)from * PAGE_SIZE;
-	loff_t left = i_size_read(batch->inode) - position;
-	u32 bytes, count;
+	u32 first = from >> PAGE_SHIFT;
+	struct shfl_pages pages = {
+		.pages = batch->pages.pages + first,
+		.count = min(batch->pages.count - first, max),
+		.offset = offset_in_page(from),
+	};
+	u32 bytes = min_t(u32, to - from, pages.count * PAGE_SIZE - pages.offset);
+	u32 count = bytes;
 	u64 end;
 	int rc;
 
-	if (left <= 0)
-		return pages.count; /* cut off meanwhile */
-	bytes = min_t(loff_t, left, pages.count * PAGE_SIZE);
-	pages.count = DIV_ROUND_UP(bytes, PAGE_SIZE);
-	count = bytes;
-	rc = vboxCallWritePages(&sf_client, &handle->share->map, handle->host, position, &count,
-				&pages, &end);
+	pages.count = DIV_ROUND_UP(pages.offset + bytes, PAGE_SIZE);
+	rc = vboxCallWritePages(&sf_client, &handle->share->map, handle->host,
+				batch->position + from, &count, &pages, &end);
 	WRITE_ONCE(handle->unflushed, true);
 	if (rc == VERR_NO_MEMORY && max > 1)
-		return send_part(batch, handle, from, max / 4 ? max / 4 : 1);
+		return send_part(batch, handle, from, to, max / 4 ? max / 4 : 1);
 	if (VBOX_FAILURE(rc))
 		return vbgl_errno(rc);
-	return count == bytes ? pages.count : -EIO;
+	return count ? count : -EIO;
 }
 
+/* The host may take less than it is given: the reason comes with what is left. */
 static int send_batch(const struct batch *batch)
 {
 	struct sf_handle *handle = sf_handle_find(batch->inode, SHFL_CF_ACCESS_WRITE);
+	u32 size = batch_size(batch);
 	u32 sent = 0;
 	int ret = 0;
 
 	if (!handle)
 		return -EBADF;
-	while (sent < batch->pages.count) {
-		ret = send_part(batch, handle, sent, SF_PAGES_MAX);
+	while (sent < size) {
+		ret = send_part(batch, handle, sent, size, SF_PAGES_MAX);
 		if (ret < 0)
 			break;
 		sent += ret;
+		size = min(size, batch_size(batch)); /* what is cut off need not be sent */
 	}
 	sf_handle_put(handle);
 	return min(ret, 0);

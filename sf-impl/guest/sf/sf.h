@@ -45,6 +45,8 @@ struct sf_share {
 	atomic64_t changes; /* counts what this guest changes: dates attributes */
 	spinlock_t handles_lock;
 	struct list_head handles; /* all of them */
+	struct list_head unsynced; /* sync.c: inodes; under handles_lock */
+	unsigned int unsynced_count;
 };
 
 /* A file or directory that is open at the host. */
@@ -74,6 +76,8 @@ struct sf_inode {
 	struct list_head handles;
 	struct mutex locks_mutex;
 	struct list_head lock_owners; /* lock.c */
+	struct dentry *unsynced; /* sync.c: written and closed; under the share's handles_lock */
+	struct list_head unsynced_list;
 	/* under vfs.i_lock: */
 	u64 changed; /* share->changes at our own last change */
 	unsigned long checked; /* jiffies of the last answer */
@@ -146,8 +150,18 @@ struct sf_handle *sf_handle_find(struct inode *inode, u32 access);
 void sf_handle_put(struct sf_handle *handle);
 /* Has the host bring to its disk what it was sent. */
 int sf_handle_flush(struct sf_handle *handle);
-int sf_sync_fs(struct super_block *super, int wait);
 void sf_handle_release(struct inode *inode, struct sf_handle *handle);
+
+/* sync.c */
+/* A handle goes: what was written through it is to reach the disk at the next sync. */
+void sf_sync_closing(struct inode *inode, struct sf_handle *handle);
+/* Flushes all that was written to the file. */
+int sf_sync_file(struct inode *inode, struct sf_handle *handle);
+/* The same for one that nobody has open for writing. */
+int sf_sync_closed(struct inode *inode);
+/* Whether there was anything to forget. */
+bool sf_sync_forget(struct inode *inode);
+int sf_sync_fs(struct super_block *super, int wait);
 
 /* name.c */
 extern const struct inode_operations sf_dir_inode_operations;

@@ -28,6 +28,7 @@ static struct inode *sf_alloc_inode(struct super_block *super)
 	inode->stale = true;
 	inode->wrote = false;
 	inode->suspect = false;
+	inode->unsynced = NULL;
 	memset(&inode->seen, 0, sizeof(inode->seen));
 	return &inode->vfs;
 }
@@ -241,6 +242,9 @@ static void sf_kill_super(struct super_block *super)
 {
 	struct sf_share *share = sf_share(super);
 
+	/* while there are names: those of files that were closed are let go */
+	if (super->s_root)
+		sf_sync_fs(super, 1);
 	kill_anon_super(super);
 	sf_share_free(share);
 }
