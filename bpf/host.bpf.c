@@ -20,10 +20,8 @@ static long read_user(void *to, unsigned int size, const void *from);
 #define CAPTURE_READ(to, size, from) read_user(to, size, from)
 
 struct side_state {
-	VBOXHGCMSVCPARM parms[8]; /* as the call began */
-	VBOXHGCMSVCPARM outs[8]; /* as it ended */
 	unsigned long long parms_address;
-	unsigned int n_parms; /* valid ones in parms */
+	unsigned int n_parms; /* of the call's parms: those that were read */
 	unsigned int completing_tgid; /* the key of a parked call that this thread is completing */
 	unsigned long long completing; /* 0: none */
 	unsigned int filter; /* enum filter */
@@ -32,8 +30,6 @@ struct side_state {
 };
 
 #include "common.bpf.h"
-
-_Static_assert(SHFL_MAX_PARMS == 8, "parameters in side_state");
 
 const volatile uint32_t opt_pid; /* only this process; 0: any */
 const volatile uint32_t opt_ancestor; /* only descendants of this process; 0: any */
@@ -96,11 +92,14 @@ static const uint8_t hop_kinds[HOPS_MAX] = {
 };
 /* clang-format on */
 
+/* Nearly always the memory is there: then not sleeping is cheaper. */
 static __noinline long read_user(void *to, unsigned int size, const void *from)
 {
-	if (opt_sleepable)
-		return bpf_copy_from_user(to, size, from);
-	return bpf_probe_read_user(to, size, from);
+	long err = bpf_probe_read_user(to, size, from);
+
+	if (err && opt_sleepable)
+		err = bpf_copy_from_user(to, size, from);
+	return err;
 }
 
 /* Whether a thread of the current process is to be recorded. */
@@ -141,49 +140,56 @@ static __always_inline struct call_state *host_state(uint32_t hop)
 	return state->side.filter == FILTER_YES ? state : NULL;
 }
 
-/* Copies integers and sizes from the service's array into the record. */
-static __always_inline void parms_take(struct call_state *state)
+/* One of the service's parameters, as the record has it. */
+static __always_inline void parm_take(struct capture_parm *parm, const VBOXHGCMSVCPARM *from)
 {
-	struct capture_call *call = &state->list.rec.call;
-
-	for (uint32_t i = 0; i < SHFL_MAX_PARMS; i++) {
-		const VBOXHGCMSVCPARM *from = &state->side.parms[i];
-		struct capture_parm *parm = &call->parms[i];
-
-		if (i >= state->side.n_parms)
-			break;
-		parm->type = from->type;
-		switch (from->type) {
-		case VBOX_HGCM_SVC_PARM_32BIT:
-			parm->in = parm->out = from->u.uint32;
-			break;
-		case VBOX_HGCM_SVC_PARM_64BIT:
-			parm->in = parm->out = from->u.uint64;
-			break;
-		case VBOX_HGCM_SVC_PARM_PTR:
-		case VBOX_HGCM_SVC_PARM_PAGES:
-			parm->size = from->u.pointer.size;
-			parm->in = (uint64_t)from->u.pointer.addr;
-			break;
-		}
+	parm->type = from->type;
+	switch (from->type) {
+	case VBOX_HGCM_SVC_PARM_32BIT:
+		parm->in = parm->out = from->u.uint32;
+		break;
+	case VBOX_HGCM_SVC_PARM_64BIT:
+		parm->in = parm->out = from->u.uint64;
+		break;
+	case VBOX_HGCM_SVC_PARM_PTR:
+	case VBOX_HGCM_SVC_PARM_PAGES:
+		parm->size = from->u.pointer.size;
+		parm->in = (uint64_t)from->u.pointer.addr;
+		break;
 	}
 }
 
-__noinline int payloads_capture(struct call_state *state, bool out)
+static __always_inline bool payload_is_wanted(const struct capture_call *call, uint32_t parm,
+					      bool out)
 {
-	if (!state)
-		return 0;
+	uint32_t type = call->parms[parm].type;
+
+	if (type != VBOX_HGCM_SVC_PARM_PTR && type != VBOX_HGCM_SVC_PARM_PAGES)
+		return false;
+	return parm_rule(call->h.kind, call->fn, parm).direction &
+	       (out ? SHFL_DIR_OUT : SHFL_DIR_IN);
+}
+
+/* Whether there was any. */
+static __always_inline bool payloads_capture(struct call_state *state, bool out)
+{
+	const struct capture_call *call = &state->list.rec.call;
+	bool any = false;
+
 	for (uint32_t i = 0; i < SHFL_MAX_PARMS; i++) {
-		const VBOXHGCMSVCPARM *parm = &state->side.parms[i];
+		uint64_t address = call->parms[i].in;
 
 		if (i >= state->side.n_parms)
 			break;
-		if (parm->type == VBOX_HGCM_SVC_PARM_PTR)
-			payload_capture(state, i, out, (uint64_t)parm->u.pointer.addr, 0);
-		else if (parm->type == VBOX_HGCM_SVC_PARM_PAGES)
-			payload_capture(state, i, out, 0, (uint64_t)parm->u.Pages.papvPages);
+		if (!payload_is_wanted(call, i, out))
+			continue;
+		any = true;
+		if (call->parms[i].type == VBOX_HGCM_SVC_PARM_PTR)
+			payload_capture(state, i, out, address, 0);
+		else
+			payload_capture(state, i, out, 0, address);
 	}
-	return 0;
+	return any;
 }
 
 static __always_inline void unreadable(struct call_state *state)
@@ -193,31 +199,38 @@ static __always_inline void unreadable(struct call_state *state)
 }
 
 /* Reads what goes into the call. n_parms is the caller's word, not to be trusted. */
-static __always_inline void inputs_read(struct call_state *state, uint64_t address,
-					uint32_t n_parms)
+__noinline int inputs_read(struct call_state *state, uint64_t address, uint32_t n_parms)
 {
+	VBOXHGCMSVCPARM parms[SHFL_MAX_PARMS];
 	uint32_t n = n_parms;
 
+	if (!state)
+		return 0;
 	state->list.rec.call.n_parms = n_parms;
 	state->side.parms_address = address;
-	state->side.n_parms = 0;
 	barrier_var(n);
 	if (n > SHFL_MAX_PARMS)
 		n = SHFL_MAX_PARMS;
 	if (!n)
-		return;
-	if (read_user(state->side.parms, n * sizeof(VBOXHGCMSVCPARM), (void *)address)) {
+		return 0;
+	if (read_user(parms, n * sizeof(VBOXHGCMSVCPARM), (void *)address)) {
 		unreadable(state);
-		return;
+		return 0;
 	}
 	state->side.n_parms = n;
-	parms_take(state);
+	for (uint32_t i = 0; i < SHFL_MAX_PARMS; i++) {
+		if (i >= n)
+			break;
+		parm_take(&state->list.rec.call.parms[i], &parms[i]);
+	}
 	payloads_capture(state, false);
+	return 0;
 }
 
-/* Reads what came out of it; pointers are those that went in. */
+/* Reads what came out of it; pointers are those that went in. Whether there is payload. */
 __noinline int outputs_read(struct call_state *state)
 {
+	VBOXHGCMSVCPARM parms[SHFL_MAX_PARMS];
 	uint32_t n;
 
 	if (!state)
@@ -228,24 +241,21 @@ __noinline int outputs_read(struct call_state *state)
 		n = SHFL_MAX_PARMS;
 	if (!n)
 		return 0;
-	if (read_user(state->side.outs, n * sizeof(VBOXHGCMSVCPARM),
-		      (void *)state->side.parms_address)) {
+	if (read_user(parms, n * sizeof(VBOXHGCMSVCPARM), (void *)state->side.parms_address)) {
 		unreadable(state);
 		return 0;
 	}
 	for (uint32_t i = 0; i < SHFL_MAX_PARMS; i++) {
-		const VBOXHGCMSVCPARM *from = &state->side.outs[i];
 		struct capture_parm *parm = &state->list.rec.call.parms[i];
 
 		if (i >= n)
 			break;
 		if (parm->type == VBOX_HGCM_SVC_PARM_32BIT)
-			parm->out = from->u.uint32;
+			parm->out = parms[i].u.uint32;
 		else if (parm->type == VBOX_HGCM_SVC_PARM_64BIT)
-			parm->out = from->u.uint64;
+			parm->out = parms[i].u.uint64;
 	}
-	payloads_capture(state, true);
-	return 0;
+	return payloads_capture(state, true);
 }
 
 static __always_inline void call_end(struct call_state *state, int32_t status, uint64_t ts)
@@ -442,9 +452,10 @@ static __always_inline void enter_complete(struct call_state *state, struct pt_r
 	    state->list.rec.call.call_handle == handle) {
 		if (!(state->list.rec.call.h.flags & CAPTURE_F_ENDED)) {
 			call_end(state, status, ts);
-			outputs_read(state);
+			if (outputs_read(state))
+				ts = bpf_ktime_get_ns();
 		}
-		hop_push(state, hop, sp, bpf_ktime_get_ns());
+		hop_push(state, hop, sp, ts);
 		return;
 	}
 	other = bpf_map_lookup_elem(&parked, &key);

@@ -4,7 +4,8 @@
  * its own, on tmpfs, not traced and traced in several ways, in turns. Prints
  * medians; see docs/performance.md.
  *
- * Usage: record_bench [ROUNDS]
+ * Usage: record_bench [ROUNDS [WAY]]
+ * WAY: only ways to trace whose name contains this.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -352,7 +353,8 @@ static void print(void)
 	}
 }
 
-static void ways_open(int rounds)
+/* only: ways whose name does not contain it are left out, but for the untraced calls. */
+static void ways_open(int rounds, const char *only)
 {
 	char test[128];
 
@@ -366,6 +368,8 @@ static void ways_open(int rounds)
 			 way->program ? way->program : "");
 		if (way->program && *way->program && system(test))
 			way->missing = "it is not installed";
+		if (i != UNTRACED && only && !strstr(way->name, only))
+			way->missing = "not asked for";
 	}
 }
 
@@ -376,7 +380,7 @@ int main(int argc, char **argv)
 	struct worker worker;
 
 	if (rounds < 1 || rounds > ROUNDS_MAX)
-		die("usage", "record_bench [ROUNDS], 1 to 100");
+		die("usage", "record_bench [ROUNDS [WAY]], 1 to 100 rounds");
 	if (!mkdtemp(directory))
 		die(directory, strerror(errno));
 	worker_start(&worker, SFSERVICE_PATH, directory);
@@ -386,7 +390,7 @@ int main(int argc, char **argv)
 	setenv("SFTRACE", SFTRACE_PATH, 1);
 	snprintf(text, sizeof(text), "%s/t.db", directory);
 	setenv("OUT", text, 1);
-	ways_open(rounds);
+	ways_open(rounds, argc > 2 ? argv[2] : NULL);
 	for (int round = 0; round < rounds; round++)
 		for (int i = 0; i < N_WAYS; i++)
 			if (!ways[i].missing)

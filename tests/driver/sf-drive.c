@@ -231,6 +231,31 @@ static void run_pages(struct drive *drive, char **arguments)
 	close_handle(drive, handle);
 }
 
+/*
+ * paged SIZE: one write of data that is in no page of this process yet: it is
+ * in a file that is mapped and has not been touched.
+ */
+static void run_paged(struct drive *drive, char **arguments)
+{
+	uint32_t size = number(arguments[0]);
+	unsigned char *data = allocate(size);
+	int fd = memfd_create("paged", MFD_CLOEXEC);
+	void *memory;
+	uint64_t handle;
+
+	fill(data, size, 9);
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+		die("no memory", "");
+	memory = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	if (memory == MAP_FAILED || madvise(memory, size, MADV_RANDOM))
+		die("no memory", "");
+	handle = create(drive, "/paged.bin", NEW_FILE | SHFL_CF_ACCESS_READWRITE);
+	transfer(drive, SHFL_FN_WRITE, handle, 0, parm_pointer(memory, size), size);
+	close_handle(drive, handle);
+	close(fd);
+	free(data);
+}
+
 static void list(struct drive *drive)
 {
 	static char buffer[LIST_BYTES];
@@ -405,6 +430,7 @@ static const struct command commands[] = {
 	{"read", " COUNT SIZE", 2, run_read},
 	{"spin", " SECONDS SIZE", 2, run_spin},
 	{"pages", " SIZE", 1, run_pages},
+	{"paged", " SIZE", 1, run_paged},
 	{"mix", "", 0, run_mix},
 	{"wait", " DIR", 1, run_wait},
 	{"bad", "", 0, run_bad},

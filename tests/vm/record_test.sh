@@ -227,6 +227,15 @@ expect "crossings of RTFileRead" 200 \
 	"select sum(n) from spans join calls using (call_id) where fn = 4 and hop = 'RTFileRead'"
 expect "spans" 1 "select count(*) <= 64 from spans join calls using (call_id) where fn = 4"
 
+echo "== payload that has to be paged in"
+if "$bin/sftrace" doctor | grep -Eq "yes +sleepable uprobes"; then
+	# shellcheck disable=SC2046
+	record 0 -- $(drive) paged 200000
+	check_contents "path = '/paged.bin'" "$share/paged.bin"
+	expect "losses" 0 "select count(*) from losses where n > 0"
+	rm "${share:?}"/*
+fi
+
 echo "== hostile parameters"
 record 4 --service "$sleepy" -- "$drive" --service "$sleepy" bad raw
 expect "calls" "4,0,4294967295,4294967295" "
