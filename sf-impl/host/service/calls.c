@@ -34,97 +34,149 @@ static uint32_t ptr_size(const struct call *call, unsigned i)
 	return call->parms[i].u.pointer.size;
 }
 
-/* Checks of values by function: of parameter i, in the order of the parameters. */
+/* A check of parameter i's value; its type has been checked. */
+typedef int32_t check_fn(const struct call *call, unsigned i);
 
-static int32_t check_query_mappings(const struct call *call, unsigned i)
+/* Checks by role. */
+
+static int32_t check_path(const struct call *call, unsigned i)
 {
-	if (i == 0 && (u32(call, 0) & ~SHFL_MF_MASK))
-		return VERR_INVALID_PARAMETER;
-	if (i == 2 && ptr_size(call, 2) / sizeof(SHFLMAPPING) != u32(call, 1))
-		return VERR_INVALID_PARAMETER;
-	return VINF_SUCCESS;
+	bool utf8 = call->client && client_is_utf8(call->client);
+	bool valid = string_valid_in(ptr(call, i), ptr_size(call, i), utf8);
+
+	return valid ? VINF_SUCCESS : VERR_INVALID_PARAMETER;
+}
+
+static int32_t check_pattern(const struct call *call, unsigned i)
+{
+	return ptr_size(call, i) ? check_path(call, i) : VINF_SUCCESS;
+}
+
+static int32_t check_create_parms(const struct call *call, unsigned i)
+{
+	bool fits = ptr_size(call, i) == sizeof(SHFLCREATEPARMS);
+
+	return fits ? VINF_SUCCESS : VERR_INVALID_PARAMETER;
+}
+
+static int32_t check_obj_info(const struct call *call, unsigned i)
+{
+	bool fits = ptr_size(call, i) == sizeof(SHFLFSOBJINFO);
+
+	return fits ? VINF_SUCCESS : VERR_INVALID_PARAMETER;
+}
+
+static check_fn *const role_checks[] = {
+	[SHFL_ROLE_PATH] = check_path,	       [SHFL_ROLE_PATTERN] = check_pattern,
+	[SHFL_ROLE_TARGET] = check_path,       [SHFL_ROLE_CREATE_PARMS] = check_create_parms,
+	[SHFL_ROLE_OBJ_INFO] = check_obj_info, [SHFL_ROLE_LED] = NULL, /* the last */
+};
+
+/* Checks by function. */
+
+static int32_t check_name_out(const struct call *call, unsigned i)
+{
+	bool valid = string_valid_out(ptr(call, i), ptr_size(call, i));
+
+	return valid ? VINF_SUCCESS : VERR_INVALID_PARAMETER;
+}
+
+static int32_t check_mapping_flags(const struct call *call, unsigned i)
+{
+	return u32(call, i) & ~SHFL_MF_MASK ? VERR_INVALID_PARAMETER : VINF_SUCCESS;
+}
+
+static int32_t check_mapping_room(const struct call *call, unsigned i)
+{
+	bool fits = ptr_size(call, i) / sizeof(SHFLMAPPING) == u32(call, 1);
+
+	return fits ? VINF_SUCCESS : VERR_INVALID_PARAMETER;
 }
 
 /* 0 is what ancient guests take for no handle. */
 static int32_t check_handle(const struct call *call, unsigned i)
 {
-	if (i != 1 || (u64(call, i) != SHFL_HANDLE_ROOT && u64(call, i) != SHFL_HANDLE_NIL))
-		return VINF_SUCCESS;
-	return u64(call, i) == SHFL_HANDLE_ROOT ? VERR_INVALID_PARAMETER : VERR_INVALID_HANDLE;
+	if (u64(call, i) == SHFL_HANDLE_ROOT)
+		return VERR_INVALID_PARAMETER;
+	return u64(call, i) == SHFL_HANDLE_NIL ? VERR_INVALID_HANDLE : VINF_SUCCESS;
 }
 
-static int32_t check_transfer(const struct call *call, unsigned i)
+static int32_t check_removed_handle(const struct call *call, unsigned i)
+{
+	return u64(call, i) == SHFL_HANDLE_ROOT ? VERR_INVALID_HANDLE : VINF_SUCCESS;
+}
+
+static int32_t check_data(const struct call *call, unsigned i)
 {
 	const VBOXHGCMSVCPARM *data = &call->parms[i];
 
-	if (i != 4)
-		return check_handle(call, i);
 	if (data->type == VBOX_HGCM_SVC_PARM_PAGES)
 		return u32(call, 3) > data->u.Pages.cb ? VERR_OUT_OF_RANGE : VINF_SUCCESS;
 	return u32(call, 3) > data->u.pointer.size ? VERR_INVALID_HANDLE : VINF_SUCCESS;
 }
 
-static int32_t check_list(const struct call *call, unsigned i)
+static int32_t check_entry_room(const struct call *call, unsigned i)
 {
-	if (i == 3 && u32(call, 3) < sizeof(SHFLDIRINFO))
-		return VERR_INVALID_PARAMETER;
-	return i == 5 && u32(call, 3) > ptr_size(call, 5) ? VERR_INVALID_PARAMETER : VINF_SUCCESS;
+	return u32(call, i) < sizeof(SHFLDIRINFO) ? VERR_INVALID_PARAMETER : VINF_SUCCESS;
 }
 
-static int32_t check_information(const struct call *call, unsigned i)
+static int32_t check_buffer(const struct call *call, unsigned i)
 {
-	return i == 4 && u32(call, 3) > ptr_size(call, 4) ? VERR_INVALID_PARAMETER : VINF_SUCCESS;
+	return u32(call, 3) > ptr_size(call, i) ? VERR_INVALID_PARAMETER : VINF_SUCCESS;
 }
 
-static int32_t check_remove(const struct call *call, unsigned i)
+static int32_t check_remove_flags(const struct call *call, unsigned i)
 {
 	const uint32_t known = SHFL_REMOVE_FILE | SHFL_REMOVE_DIR | SHFL_REMOVE_SYMLINK;
 
-	if (i == 3 && u64(call, 3) == SHFL_HANDLE_ROOT)
-		return VERR_INVALID_HANDLE;
-	return i == 2 && (u32(call, 2) & ~known) ? VERR_INVALID_FLAGS : VINF_SUCCESS;
+	return u32(call, i) & ~known ? VERR_INVALID_FLAGS : VINF_SUCCESS;
 }
 
-static int32_t check_rename(const struct call *call, unsigned i)
+static int32_t check_rename_flags(const struct call *call, unsigned i)
 {
 	const uint32_t known = SHFL_RENAME_FILE | SHFL_RENAME_DIR | SHFL_RENAME_REPLACE_IF_EXISTS;
 
-	return i == 3 && (u32(call, 3) & ~known) ? VERR_INVALID_PARAMETER : VINF_SUCCESS;
+	return u32(call, i) & ~known ? VERR_INVALID_PARAMETER : VINF_SUCCESS;
 }
 
-static int32_t check_readlink(const struct call *call, unsigned i)
+static int32_t check_link_room(const struct call *call, unsigned i)
 {
-	return i == 2 && !ptr_size(call, 2) ? VERR_INVALID_PARAMETER : VINF_SUCCESS;
+	return ptr_size(call, i) ? VINF_SUCCESS : VERR_INVALID_PARAMETER;
 }
 
-static int32_t check_query_map_info(const struct call *call, unsigned i)
+static int32_t check_map_info_flags(const struct call *call, unsigned i)
 {
 	const uint64_t known = SHFL_MIQF_DRIVE_LETTER | SHFL_MIQF_PATH;
 
-	return i == 3 && (u64(call, 3) & ~known) ? VERR_INVALID_PARAMETER : VINF_SUCCESS;
+	return u64(call, i) & ~known ? VERR_INVALID_PARAMETER : VINF_SUCCESS;
 }
 
-static int32_t check_copy_file(const struct call *call, unsigned i)
+static int32_t check_no_flags(const struct call *call, unsigned i)
 {
-	return i == 4 && u32(call, 4) ? VERR_INVALID_FLAGS : VINF_SUCCESS;
+	return u32(call, i) ? VERR_INVALID_FLAGS : VINF_SUCCESS;
 }
 
-static int32_t check_copy_file_part(const struct call *call, unsigned i)
+static int32_t check_copy_offset(const struct call *call, unsigned i)
 {
-	if ((i == 2 || i == 5) && u64(call, i) > INT64_MAX)
-		return VERR_NEGATIVE_SEEK;
-	if (i == 6 && u64(call, 6) >= MAX_COPY_PART)
-		return VERR_OUT_OF_RANGE;
-	return i == 7 && u32(call, 7) ? VERR_INVALID_FLAGS : VINF_SUCCESS;
+	return u64(call, i) > INT64_MAX ? VERR_NEGATIVE_SEEK : VINF_SUCCESS;
+}
+
+static int32_t check_copy_count(const struct call *call, unsigned i)
+{
+	return u64(call, i) >= MAX_COPY_PART ? VERR_OUT_OF_RANGE : VINF_SUCCESS;
 }
 
 static int32_t check_error_style(const struct call *call, unsigned i)
 {
-	uint32_t style = u32(call, 0);
+	uint32_t style = u32(call, i);
+	bool known = style == SHFL_ERROR_STYLE_WINDOWS || style == SHFL_ERROR_STYLE_LINUX;
 
-	if (i == 0 && style != SHFL_ERROR_STYLE_WINDOWS && style != SHFL_ERROR_STYLE_LINUX)
-		return VERR_WRONG_PARAMETER_TYPE;
-	return i == 1 && u32(call, 1) ? VERR_WRONG_PARAMETER_TYPE : VINF_SUCCESS;
+	return known ? VINF_SUCCESS : VERR_WRONG_PARAMETER_TYPE;
+}
+
+static int32_t check_reserved(const struct call *call, unsigned i)
+{
+	return u32(call, i) ? VERR_WRONG_PARAMETER_TYPE : VINF_SUCCESS;
 }
 
 /* The functions. */
@@ -374,107 +426,108 @@ static int32_t host_set_status_led(struct call *call)
 
 struct function {
 	int32_t (*run)(struct call *call);
-	int32_t (*check)(const struct call *call, unsigned i); /* NULL: roles say it all */
+	check_fn *checks[SHFL_MAX_PARMS]; /* what the parameters' roles do not say */
 };
 
 static const struct function functions[] = {
-	[SHFL_FN_QUERY_MAPPINGS] = {call_query_mappings, check_query_mappings},
-	[SHFL_FN_QUERY_MAP_NAME] = {call_query_map_name, NULL},
-	[SHFL_FN_CREATE] = {call_create, NULL},
-	[SHFL_FN_CLOSE] = {call_close, check_handle},
-	[SHFL_FN_READ] = {call_read, check_transfer},
-	[SHFL_FN_WRITE] = {call_write, check_transfer},
-	[SHFL_FN_LOCK] = {call_lock, check_handle},
-	[SHFL_FN_LIST] = {call_list, check_list},
-	[SHFL_FN_INFORMATION] = {call_information, check_information},
-	[SHFL_FN_REMOVE] = {call_remove, check_remove},
-	[SHFL_FN_MAP_FOLDER_OLD] = {call_map_folder_old, NULL},
-	[SHFL_FN_UNMAP_FOLDER] = {call_unmap_folder, NULL},
-	[SHFL_FN_RENAME] = {call_rename, check_rename},
-	[SHFL_FN_FLUSH] = {call_flush, check_handle},
-	[SHFL_FN_SET_UTF8] = {call_set_utf8, NULL},
-	[SHFL_FN_MAP_FOLDER] = {call_map_folder, NULL},
-	[SHFL_FN_READLINK] = {call_readlink, check_readlink},
-	[SHFL_FN_SYMLINK] = {call_symlink, NULL},
-	[SHFL_FN_SET_SYMLINKS] = {call_set_symlinks, NULL},
-	[SHFL_FN_QUERY_MAP_INFO] = {call_query_map_info, check_query_map_info},
-	[SHFL_FN_WAIT_FOR_MAPPINGS_CHANGES] = {call_wait_for_mappings_changes, NULL},
-	[SHFL_FN_CANCEL_MAPPINGS_CHANGES_WAITS] = {call_cancel_mappings_changes_waits, NULL},
-	[SHFL_FN_SET_FILE_SIZE] = {call_set_file_size, NULL},
-	[SHFL_FN_QUERY_FEATURES] = {call_query_features, NULL},
-	[SHFL_FN_COPY_FILE] = {call_copy_file, check_copy_file},
-	[SHFL_FN_COPY_FILE_PART] = {call_copy_file_part, check_copy_file_part},
-	[SHFL_FN_CLOSE_AND_REMOVE] = {call_close_and_remove, check_remove},
-	[SHFL_FN_SET_ERROR_STYLE] = {call_set_error_style, check_error_style},
+	[SHFL_FN_QUERY_MAPPINGS] = {call_query_mappings,
+				    {[0] = check_mapping_flags, [2] = check_mapping_room}},
+	[SHFL_FN_QUERY_MAP_NAME] = {call_query_map_name, {[1] = check_name_out}},
+	[SHFL_FN_CREATE] = {call_create, {NULL}},
+	[SHFL_FN_CLOSE] = {call_close, {[1] = check_handle}},
+	[SHFL_FN_READ] = {call_read, {[1] = check_handle, [4] = check_data}},
+	[SHFL_FN_WRITE] = {call_write, {[1] = check_handle, [4] = check_data}},
+	[SHFL_FN_LOCK] = {call_lock, {[1] = check_handle}},
+	[SHFL_FN_LIST] = {call_list, {[3] = check_entry_room, [5] = check_buffer}},
+	[SHFL_FN_INFORMATION] = {call_information, {[4] = check_buffer}},
+	[SHFL_FN_REMOVE] = {call_remove, {[2] = check_remove_flags}},
+	[SHFL_FN_MAP_FOLDER_OLD] = {call_map_folder_old, {NULL}},
+	[SHFL_FN_UNMAP_FOLDER] = {call_unmap_folder, {NULL}},
+	[SHFL_FN_RENAME] = {call_rename, {[3] = check_rename_flags}},
+	[SHFL_FN_FLUSH] = {call_flush, {[1] = check_handle}},
+	[SHFL_FN_SET_UTF8] = {call_set_utf8, {NULL}},
+	[SHFL_FN_MAP_FOLDER] = {call_map_folder, {NULL}},
+	[SHFL_FN_READLINK] = {call_readlink, {[2] = check_link_room}},
+	[SHFL_FN_SYMLINK] = {call_symlink, {NULL}},
+	[SHFL_FN_SET_SYMLINKS] = {call_set_symlinks, {NULL}},
+	[SHFL_FN_QUERY_MAP_INFO] =
+		{call_query_map_info,
+		 {[1] = check_name_out, [2] = check_name_out, [3] = check_map_info_flags}},
+	[SHFL_FN_WAIT_FOR_MAPPINGS_CHANGES] = {call_wait_for_mappings_changes, {NULL}},
+	[SHFL_FN_CANCEL_MAPPINGS_CHANGES_WAITS] = {call_cancel_mappings_changes_waits, {NULL}},
+	[SHFL_FN_SET_FILE_SIZE] = {call_set_file_size, {NULL}},
+	[SHFL_FN_QUERY_FEATURES] = {call_query_features, {NULL}},
+	[SHFL_FN_COPY_FILE] = {call_copy_file, {[4] = check_no_flags}},
+	[SHFL_FN_COPY_FILE_PART] = {call_copy_file_part,
+				    {[2] = check_copy_offset,
+				     [5] = check_copy_offset,
+				     [6] = check_copy_count,
+				     [7] = check_no_flags}},
+	[SHFL_FN_CLOSE_AND_REMOVE] = {call_close_and_remove,
+				      {[2] = check_remove_flags, [3] = check_removed_handle}},
+	[SHFL_FN_SET_ERROR_STYLE] = {call_set_error_style,
+				     {[0] = check_error_style, [1] = check_reserved}},
 };
 
 /* ALLOW_SYMLINKS_CREATE is a number that no version of the service implements. */
 static const struct function host_functions[] = {
-	[SHFL_FN_ADD_MAPPING] = {host_add_mapping, NULL},
-	[SHFL_FN_REMOVE_MAPPING] = {host_remove_mapping, NULL},
-	[SHFL_FN_SET_STATUS_LED] = {host_set_status_led, NULL},
+	[SHFL_FN_ADD_MAPPING] = {host_add_mapping, {NULL}},
+	[SHFL_FN_REMOVE_MAPPING] = {host_remove_mapping, {NULL}},
+	[SHFL_FN_SET_STATUS_LED] = {host_set_status_led, {NULL}},
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-static bool has_kind(const VBOXHGCMSVCPARM *parm, uint8_t kind)
+static bool type_is_right(const VBOXHGCMSVCPARM *parm, uint8_t kind)
 {
 	static const uint8_t types[] = {
+		/* bit t: type t will do */
 		[SHFL_KIND_32BIT] = 1 << VBOX_HGCM_SVC_PARM_32BIT,
 		[SHFL_KIND_64BIT] = 1 << VBOX_HGCM_SVC_PARM_64BIT,
 		[SHFL_KIND_PTR] = 1 << VBOX_HGCM_SVC_PARM_PTR,
 		[SHFL_KIND_DATA] = 1 << VBOX_HGCM_SVC_PARM_PTR | 1 << VBOX_HGCM_SVC_PARM_PAGES,
+		[SHFL_KIND_ANY] = 0xff,
 	};
 
-	if (kind >= COUNT_OF(types)) /* any */
-		return true;
-	return parm->type <= VBOX_HGCM_SVC_PARM_PAGES && (types[kind] & 1u << parm->type);
+	if (parm->type > VBOX_HGCM_SVC_PARM_PAGES)
+		return kind == SHFL_KIND_ANY;
+	return types[kind] & 1u << parm->type;
 }
 
-static int32_t check_type(const struct call *call, const struct shfl_fn_info *info, unsigned i)
+static bool points_nowhere(const VBOXHGCMSVCPARM *parm)
 {
-	const VBOXHGCMSVCPARM *parm = &call->parms[i];
-
-	if (!has_kind(parm, info->parms[i].kind))
-		return info->type_status;
-	if (parm->type == VBOX_HGCM_SVC_PARM_PTR && parm->u.pointer.size && !parm->u.pointer.addr)
-		return VERR_INVALID_POINTER;
-	return VINF_SUCCESS;
+	return parm->type == VBOX_HGCM_SVC_PARM_PTR && parm->u.pointer.size &&
+	       !parm->u.pointer.addr;
 }
 
-/* What a parameter's role says about its size and contents. */
-static bool role_is_valid(const struct call *call, const struct shfl_parm_info *info, unsigned i)
+/* How many parameters are right in type, up to the first that is not: it has *ret_status. */
+static unsigned check_types(const struct call *call, const struct shfl_fn_info *info,
+			    int32_t *ret_status)
 {
-	bool utf8;
+	unsigned n = 0;
 
-	if (info->role < SHFL_ROLE_PATH) /* a number */
-		return true;
-	switch (info->role) {
-	case SHFL_ROLE_PATTERN:
-		if (!ptr_size(call, i))
-			return true;
-		/* fall through */
-	case SHFL_ROLE_PATH:
-	case SHFL_ROLE_TARGET:
-		utf8 = call->client && client_is_utf8(call->client);
-		return string_valid_in(ptr(call, i), ptr_size(call, i), utf8);
-	case SHFL_ROLE_NAME: /* those that come in have an exception: name_is_valid() */
-		return info->direction == SHFL_DIR_IN ||
-		       string_valid_out(ptr(call, i), ptr_size(call, i));
-	case SHFL_ROLE_CREATE_PARMS:
-		return ptr_size(call, i) == sizeof(SHFLCREATEPARMS);
-	case SHFL_ROLE_OBJ_INFO:
-		return ptr_size(call, i) == sizeof(SHFLFSOBJINFO);
+	*ret_status = VINF_SUCCESS;
+	for (; n < info->n_parms; n++) {
+		if (!type_is_right(&call->parms[n], info->parms[n].kind))
+			*ret_status = info->type_status;
+		else if (points_nowhere(&call->parms[n]))
+			*ret_status = VERR_INVALID_POINTER;
+		else
+			continue;
+		break;
 	}
-	return true;
+	return n;
 }
 
 static int32_t check_value(const struct call *call, const struct shfl_fn_info *info,
 			   const struct function *function, unsigned i)
 {
-	if (!role_is_valid(call, &info->parms[i], i))
-		return VERR_INVALID_PARAMETER;
-	return function->check ? function->check(call, i) : VINF_SUCCESS;
+	check_fn *by_role = role_checks[info->parms[i].role];
+	int32_t status = by_role ? by_role(call, i) : VINF_SUCCESS;
+
+	if (function->checks[i] && VBOX_SUCCESS(status))
+		status = function->checks[i](call, i);
+	return status;
 }
 
 /*
@@ -486,19 +539,20 @@ static int32_t check_parms(const struct call *call, const struct shfl_fn_info *i
 {
 	bool in_order = info->type_status == VERR_WRONG_PARAMETER_TYPE ||
 			(info->flags & SHFL_FNF_TYPES_IN_ORDER);
-	int32_t status = VINF_SUCCESS;
+	int32_t type_status, status;
+	unsigned n;
 
-	if (!(info->flags & SHFL_FNF_ANY_COUNT) && call->n_parms != info->n_parms)
+	if (call->n_parms != info->n_parms && !(info->flags & SHFL_FNF_ANY_COUNT))
 		return info->count_status;
-	for (unsigned i = 0; i < info->n_parms && !in_order && VBOX_SUCCESS(status); i++)
-		status = check_type(call, info, i);
-	for (unsigned i = 0; i < info->n_parms && VBOX_SUCCESS(status); i++) {
-		if (in_order)
-			status = check_type(call, info, i);
-		if (VBOX_SUCCESS(status))
-			status = check_value(call, info, function, i);
+	n = check_types(call, info, &type_status);
+	if (n < info->n_parms && !in_order)
+		return type_status;
+	for (unsigned i = 0; i < n; i++) {
+		status = check_value(call, info, function, i);
+		if (VBOX_FAILURE(status))
+			return status;
 	}
-	return status;
+	return n < info->n_parms ? type_status : VINF_SUCCESS;
 }
 
 static int32_t run(struct call *call, const struct shfl_fn_info *info, const struct function *table,

@@ -31,13 +31,12 @@ int32_t handle_access(const struct sf_client *client, uint32_t root, uint64_t ha
 		      uint32_t types, bool write, struct handle **ret)
 {
 	struct handle *found = handle_find(client, handle, types);
-	const struct mapping *mapping = mapping_get(root);
 
 	if (!found || found->root != root)
 		return VERR_INVALID_HANDLE;
-	if (!mapping || mapping->missing || found->root_version != mapping_root_version(root))
+	if (found->mapping->missing || found->root_version != found->mapping->version)
 		return VERR_ACCESS_DENIED;
-	if (write && !mapping_is_writable(mapping))
+	if (write && !mapping_is_writable(found->mapping))
 		return VERR_WRITE_PROTECT;
 	*ret = found;
 	return VINF_SUCCESS;

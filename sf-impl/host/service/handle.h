@@ -30,7 +30,8 @@ struct handle {
 	const struct sf_client *client; /* NULL: free */
 	uint32_t type; /* HANDLE_* */
 	uint32_t root;
-	uint32_t root_version; /* a root id may be given to another share */
+	uint32_t root_version; /* mapping's: a root id may be given to another share */
+	const struct mapping *mapping; /* of the root */
 	union {
 		struct {
 			int fd;

@@ -17,7 +17,6 @@
 #define MAX_MAPS_PER_CLIENT 32768
 
 static struct mapping mappings[SHFL_MAX_MAPPINGS];
-static uint32_t root_versions[SHFL_MAX_MAPPINGS];
 static uint32_t table_version;
 
 static uint32_t root_of(const struct mapping *mapping)
@@ -28,11 +27,6 @@ static uint32_t root_of(const struct mapping *mapping)
 struct mapping *mapping_get(uint32_t root)
 {
 	return root < SHFL_MAX_MAPPINGS && mappings[root].folder ? &mappings[root] : NULL;
-}
-
-uint32_t mapping_root_version(uint32_t root)
-{
-	return root < SHFL_MAX_MAPPINGS ? root_versions[root] : 0;
 }
 
 uint32_t mapping_table_version(void)
@@ -90,7 +84,7 @@ static void mapping_free(struct mapping *mapping)
 	free(mapping->folder);
 	free(mapping->name);
 	free(mapping->mount_point);
-	*mapping = (struct mapping){0};
+	*mapping = (struct mapping){.version = mapping->version};
 }
 
 /* The next mapping from *root on that has this name; NULL: none. */
@@ -155,6 +149,7 @@ int32_t mapping_add(const char *folder, const char *name, const char *mount_poin
 		.mount_point = strdup(mount_point),
 		.folder_fd = -1,
 		.flags = flags,
+		.version = mapping->version + 1,
 		.missing = flags & SHFL_ADD_MAPPING_F_MISSING,
 	};
 	if (!mapping->folder || !mapping->name || !mapping->mount_point) {
@@ -163,7 +158,6 @@ int32_t mapping_add(const char *folder, const char *name, const char *mount_poin
 	}
 	mapping->host_case_sensitive =
 		VBOX_SUCCESS(mapping_open_folder(mapping)) && !fstatvfs(mapping->folder_fd, &fs);
-	root_versions[root_of(mapping)]++;
 	table_changed();
 	return VINF_SUCCESS;
 }
@@ -171,7 +165,7 @@ int32_t mapping_add(const char *folder, const char *name, const char *mount_poin
 static void release(struct mapping *mapping)
 {
 	mapping_free(mapping);
-	root_versions[root_of(mapping)]++;
+	mapping->version++;
 	table_changed();
 }
 
@@ -253,7 +247,7 @@ void mapping_clear(void)
 	for (uint32_t root = 0; root < SHFL_MAX_MAPPINGS; root++) {
 		if (mappings[root].folder)
 			mapping_free(&mappings[root]);
-		root_versions[root] = 0;
+		mappings[root].version = 0;
 	}
 	table_version = 0;
 }

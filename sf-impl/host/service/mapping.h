@@ -16,6 +16,7 @@ struct mapping {
 	int folder_fd; /* O_PATH of folder; -1 while it is not there */
 	uint32_t references; /* MAPs of all clients */
 	uint32_t flags; /* SHFL_ADD_MAPPING_F_* */
+	uint32_t version; /* of the root id: changes when it is given away and taken back */
 	bool no_devices; /* the host has mounted it so that device files do nothing */
 	bool host_case_sensitive;
 	bool guest_case_sensitive;
@@ -25,9 +26,6 @@ struct mapping {
 
 /* NULL: unknown root. */
 struct mapping *mapping_get(uint32_t root);
-
-/* Of a root id: changes when the id is given to a mapping and taken back. */
-uint32_t mapping_root_version(uint32_t root);
 
 /* Of the whole table. */
 uint32_t mapping_table_version(void);

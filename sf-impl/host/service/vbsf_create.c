@@ -187,7 +187,8 @@ HOP int32_t vbsfOpenFile(struct sf_client *client, uint32_t root, struct sf_path
 		.client = client,
 		.type = HANDLE_FILE,
 		.root = root,
-		.root_version = mapping_root_version(root),
+		.mapping = path->mapping,
+		.root_version = path->mapping->version,
 		.file = {.fd = fd, .append = flags & O_APPEND},
 	};
 	parms->Handle = number;
@@ -269,7 +270,8 @@ static int32_t open_dir(struct sf_client *client, uint32_t root, struct sf_path 
 		.client = client,
 		.type = HANDLE_DIR,
 		.root = root,
-		.root_version = mapping_root_version(root),
+		.mapping = path->mapping,
+		.root_version = path->mapping->version,
 		.dir = dir,
 	};
 	return VINF_SUCCESS;

@@ -109,7 +109,7 @@ HOP int32_t vbsfQueryMapInfo(struct sf_client *client, uint32_t root, SHFLSTRING
 
 	if (!mapping)
 		return VERR_INVALID_PARAMETER;
-	*version = mapping_root_version(root);
+	*version = mapping->version;
 	*flags = info_flags(mapping);
 	name_status = string_fill(client, name, mapping->name);
 	mount_point_status = string_fill(client, mount_point, mapping->mount_point);
