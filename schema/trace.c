@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "trace_internal.h"
+#include "trace_write.h"
 
 static const struct {
 	int sqlite;
@@ -85,6 +85,8 @@ void trace_close(struct trace *trace)
 	if (!trace)
 		return;
 	if (trace->writer) {
+		if (trace->db)
+			span_rows_flush(trace);
 		trace_writer_free(trace);
 		if (trace->db && !sqlite3_get_autocommit(trace->db))
 			trace_exec(trace, "COMMIT");

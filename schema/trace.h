@@ -155,7 +155,7 @@ int trace_finish(struct trace *trace, const char *incomplete_because);
 /* Reading. */
 
 /*
- * Opens a trace read-only. Says in words what a file that is not one is: not
+ * Opens a trace read-only, for one thread at a time. Says in words what a file that is not one is: not
  * there, not SQLite, another application's, of a newer schema, damaged.
  */
 int trace_open(const char *file, struct trace **ret, char **ret_message);
@@ -189,6 +189,10 @@ void trace_cursor_close(struct trace_cursor *cursor);
  */
 int trace_get_payload(struct trace *trace, int64_t payload_id, void **ret_data,
 		      uint32_t *ret_captured, uint32_t *ret_length);
+
+/* The same, into *buffer of *room bytes (malloc'd or NULL), which grows as needed. */
+int trace_fetch_payload(struct trace *trace, int64_t payload_id, void **buffer, size_t *room,
+			uint32_t *ret_captured, uint32_t *ret_length);
 
 /*
  * The string in an SHFLSTRING payload (malloc'd), NULL if it is none. UTF-16 is

@@ -144,7 +144,9 @@ static int open_writable(const char *file, const char *name, struct trace **ret,
 		return -ENOMEM;
 	}
 	trace->writer->first_ns = INT64_MAX;
-	rc = sqlite3_open_v2(file, &trace->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+	rc = sqlite3_open_v2(file, &trace->db,
+			     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			     NULL);
 	if (rc != SQLITE_OK) {
 		int system_errno = sqlite3_system_errno(trace->db);
 

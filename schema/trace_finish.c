@@ -96,7 +96,9 @@ int trace_finish(struct trace *trace, const char *incomplete_because)
 
 	if (!trace->writer || trace->writer->finished)
 		return trace_fail(trace, -EINVAL, "the trace is not being written");
-	rc = write_summaries(trace);
+	rc = span_rows_flush(trace);
+	if (!rc)
+		rc = write_summaries(trace);
 	if (!rc)
 		rc = trace_exec(trace, trace_indexes_sql);
 	if (!rc)

@@ -56,6 +56,7 @@ enum trace_statement {
 	INSERT_CALL_MORE,
 	INSERT_GUEST_STATUS,
 	INSERT_SPAN,
+	INSERT_SPANS, /* SPAN_ROWS of them */
 	INSERT_SPAN_MERGED,
 	INSERT_OP,
 	INSERT_OPENED,
@@ -91,6 +92,9 @@ int trace_statement(struct trace *trace, enum trace_statement which, sqlite3_stm
  * NULL), d double.
  */
 int trace_run(struct trace *trace, enum trace_statement which, const char *formats, ...);
+
+/* Runs a statement that inserts N_ROWS, and resets it. */
+int trace_step(struct trace *trace, sqlite3_stmt *stmt, size_t n_rows);
 
 /* The id of the row that was inserted last. */
 int64_t trace_last_id(struct trace *trace);

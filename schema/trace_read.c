@@ -130,7 +130,8 @@ static int check_is_sqlite(const char *file, char **ret_message)
 
 static int open_readonly(const char *file, struct trace *trace)
 {
-	int rc = sqlite3_open_v2(file, &trace->db, SQLITE_OPEN_READONLY, NULL);
+	int rc =
+		sqlite3_open_v2(file, &trace->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
 
 	if (rc != SQLITE_OK)
 		return trace_sql_failed(trace, rc);
@@ -600,17 +601,22 @@ static int check_payload(struct trace *trace, int64_t payload_id, sqlite3_stmt *
 	return 0;
 }
 
-static int copy_payload(sqlite3_stmt *stmt, void **ret_data, uint32_t *ret_captured,
+static int copy_payload(sqlite3_stmt *stmt, void **buffer, size_t *room, uint32_t *ret_captured,
 			uint32_t *ret_length)
 {
 	size_t captured = (size_t)sqlite3_column_bytes(stmt, 2);
-	void *data = malloc(captured ? captured : 1);
 
-	if (!data)
-		return -ENOMEM;
+	if (!*buffer || captured > *room) {
+		void *data = malloc(captured ? captured : 1);
+
+		if (!data)
+			return -ENOMEM;
+		free(*buffer);
+		*buffer = data;
+		*room = captured;
+	}
 	if (captured)
-		memcpy(data, sqlite3_column_blob(stmt, 2), captured);
-	*ret_data = data;
+		memcpy(*buffer, sqlite3_column_blob(stmt, 2), captured);
 	*ret_captured = (uint32_t)captured;
 	*ret_length = (uint32_t)sqlite3_column_int64(stmt, 0);
 	return 0;
@@ -634,17 +640,29 @@ static int select_payload(struct trace *trace, int64_t payload_id)
 	return rc == SQLITE_ROW ? 0 : trace_sql_failed(trace, rc);
 }
 
-int trace_get_payload(struct trace *trace, int64_t payload_id, void **ret_data,
-		      uint32_t *ret_captured, uint32_t *ret_length)
+int trace_fetch_payload(struct trace *trace, int64_t payload_id, void **buffer, size_t *room,
+			uint32_t *ret_captured, uint32_t *ret_length)
 {
 	int rc = select_payload(trace, payload_id);
 
 	if (!rc)
 		rc = check_payload(trace, payload_id, trace->get_payload);
 	if (!rc)
-		rc = copy_payload(trace->get_payload, ret_data, ret_captured, ret_length);
+		rc = copy_payload(trace->get_payload, buffer, room, ret_captured, ret_length);
 	if (trace->get_payload)
 		sqlite3_reset(trace->get_payload);
+	return rc;
+}
+
+int trace_get_payload(struct trace *trace, int64_t payload_id, void **ret_data,
+		      uint32_t *ret_captured, uint32_t *ret_length)
+{
+	void *buffer = NULL;
+	size_t room = 0;
+	int rc = trace_fetch_payload(trace, payload_id, &buffer, &room, ret_captured, ret_length);
+
+	if (!rc)
+		*ret_data = buffer;
 	return rc;
 }
 

@@ -14,6 +14,11 @@
 #define MAX_SPANS 256 /* of a call */
 #define ROW_BYTES 100 /* what a row counts as, roughly */
 
+/* Places for SPAN_ROWS rows of eight columns. */
+#define SPAN_PLACES "(?, ?, ?, ?, ?, ?, ?, ?)"
+#define SPAN_PLACES_4 SPAN_PLACES "," SPAN_PLACES "," SPAN_PLACES "," SPAN_PLACES
+#define SPAN_PLACES_16 SPAN_PLACES_4 "," SPAN_PLACES_4 "," SPAN_PLACES_4 "," SPAN_PLACES_4
+
 static const char *const statements[N_TRACE_STATEMENTS] = {
 	[INSERT_META] = "INSERT OR REPLACE INTO meta VALUES (?, ?)",
 	[INSERT_FUNCTION] = "INSERT INTO function VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -30,7 +35,8 @@ static const char *const statements[N_TRACE_STATEMENTS] = {
 			" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[INSERT_CALL_MORE] = "INSERT INTO call_more VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[INSERT_GUEST_STATUS] = "INSERT INTO guest_status VALUES (?, ?)",
-	[INSERT_SPAN] = "INSERT INTO span VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	[INSERT_SPAN] = "INSERT INTO span VALUES " SPAN_PLACES,
+	[INSERT_SPANS] = "INSERT INTO span VALUES " SPAN_PLACES_16 "," SPAN_PLACES_16,
 	[INSERT_SPAN_MERGED] = "INSERT INTO span_merged VALUES (?, ?, ?, ?)",
 	[INSERT_OP] = "INSERT INTO op VALUES (?, ?, ?, ?, ?, ?, ?)",
 	[INSERT_OPENED] = "INSERT INTO opened VALUES (?, ?, ?, NULL)",
@@ -102,16 +108,21 @@ static void bind_next(sqlite3_stmt *stmt, int i, char format, va_list *args)
 	}
 }
 
-static int run(struct trace *trace, sqlite3_stmt *stmt)
+int trace_step(struct trace *trace, sqlite3_stmt *stmt, size_t n_rows)
 {
 	int rc = sqlite3_step(stmt);
 
 	if (rc != SQLITE_DONE)
 		rc = trace_sql_failed(trace, rc);
 	else
-		rc = trace_written(trace, ROW_BYTES);
+		rc = trace_written(trace, n_rows * ROW_BYTES);
 	sqlite3_reset(stmt);
 	return rc;
+}
+
+static int run(struct trace *trace, sqlite3_stmt *stmt)
+{
+	return trace_step(trace, stmt, 1);
 }
 
 int trace_run(struct trace *trace, enum trace_statement which, const char *formats, ...)
@@ -338,23 +349,19 @@ static int insert_guest_status(struct trace *trace, const struct trace_call *cal
 static int insert_span(struct trace *trace, const struct trace_call *call, size_t i,
 		       const struct trace_span *span, int64_t hop_id)
 {
-	sqlite3_stmt *stmt;
-	int rc = trace_statement(trace, INSERT_SPAN, &stmt);
+	struct span_row row = {
+		.call_id = call->call_id,
+		.idx = (int64_t)i,
+		.hop_id = hop_id,
+		.depth = span->depth,
+		.parent = span->parent,
+		.enter_ns = span->enter_ns - call->start_ns,
+		.left = span->exit_ns != 0,
+		.duration_ns = span->exit_ns - span->enter_ns,
+		.ret = span->ret,
+	};
+	int rc = span_rows_add(trace, &row);
 
-	if (rc)
-		return rc;
-	sqlite3_clear_bindings(stmt);
-	sqlite3_bind_int64(stmt, 1, call->call_id);
-	sqlite3_bind_int64(stmt, 2, (int64_t)i);
-	sqlite3_bind_int64(stmt, 3, hop_id);
-	sqlite3_bind_int64(stmt, 4, span->depth);
-	if (span->parent >= 0)
-		sqlite3_bind_int64(stmt, 5, span->parent);
-	sqlite3_bind_int64(stmt, 6, span->enter_ns - call->start_ns);
-	if (span->exit_ns)
-		sqlite3_bind_int64(stmt, 7, span->exit_ns - span->enter_ns);
-	sqlite3_bind_int64(stmt, 8, span->ret);
-	rc = run(trace, stmt);
 	if (!rc && span->n > 1)
 		rc = trace_run(trace, INSERT_SPAN_MERGED, "iiii", call->call_id, (int64_t)i,
 			       (int64_t)span->n, span->busy_ns);

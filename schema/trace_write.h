@@ -52,6 +52,16 @@ struct function_state {
 	uint64_t errors;
 };
 
+#define SPAN_ROWS 32
+
+/* A row of table span, on its way there. */
+struct span_row {
+	int64_t call_id, idx, hop_id, depth;
+	int64_t parent; /* -1: none */
+	int64_t enter_ns, duration_ns, ret;
+	bool left; /* duration_ns is valid */
+};
+
 #define MAX_FUNCTIONS 64 /* with a summary: numbers below */
 
 struct trace_writer {
@@ -67,6 +77,8 @@ struct trace_writer {
 	struct derive *derive;
 	struct summary summary;
 	int64_t payload_bytes;
+	struct span_row span_rows[SPAN_ROWS]; /* not yet inserted */
+	size_t n_span_rows;
 	int64_t last_call_id;
 	int64_t first_ns; /* INT64_MAX: nothing yet */
 	int64_t last_ns;
@@ -75,6 +87,10 @@ struct trace_writer {
 	size_t pending; /* bytes written since the last commit */
 	bool finished;
 };
+
+/* Inserts a row sooner or later; all of them. */
+int span_rows_add(struct trace *trace, const struct span_row *row);
+int span_rows_flush(struct trace *trace);
 
 void hop_count_caller(struct hop_state *hop, int64_t caller);
 

@@ -543,9 +543,8 @@ static int index_spools(struct load *load, const char *const spools[], size_t n_
 		rc = spool_index_add(load->sides, spools[i], count_bytes, load, load->ret_message);
 	if (rc)
 		return rc;
-	spool_index_finish(&load->sides[CAPTURE_SIDE_GUEST]);
-	spool_index_finish(&load->sides[CAPTURE_SIDE_HOST]);
-	return 0;
+	rc = spool_index_finish(&load->sides[CAPTURE_SIDE_GUEST]);
+	return rc ? rc : spool_index_finish(&load->sides[CAPTURE_SIDE_HOST]);
 }
 
 static int make_room(struct load *load)

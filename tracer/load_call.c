@@ -220,19 +220,20 @@ static int innermost_at(const struct load_call *load, int64_t ns)
 }
 
 /* The host's spans follow the guest's, and hang on the one around them. */
-static void nest_spans(struct load_call *load, const struct load_call *host)
+static void nest_spans(struct load_call *load, const struct trace_span *spans, const uint16_t *ids,
+		       size_t n_spans)
 {
 	size_t n_guest = load->n_spans;
 	int around = innermost_at(load, load->call.start_ns);
 	int depth = around < 0 ? 0 : load->spans[around].depth + 1;
 
-	for (size_t i = 0; i < host->n_spans && load->n_spans < LOAD_SPANS_MAX; i++) {
+	for (size_t i = 0; i < n_spans && load->n_spans < LOAD_SPANS_MAX; i++) {
 		struct trace_span *span = &load->spans[load->n_spans];
 
-		*span = host->spans[i];
+		*span = spans[i];
 		span->depth = (uint8_t)(span->depth + depth);
 		span->parent = span->parent < 0 ? around : span->parent + (int)n_guest;
-		load->hops[load->n_spans++] = host->hops[i];
+		load->hops[load->n_spans++] = ids[i];
 	}
 }
 
@@ -240,11 +241,15 @@ void load_call_join(struct load_call *load, const struct capture_call *guest,
 		    const struct trace_clock *clock)
 {
 	struct trace_call *call = &load->call;
-	struct load_call host = *load;
+	struct trace_span spans[CAPTURE_MAX_SPANS];
+	uint16_t ids[CAPTURE_MAX_SPANS];
+	size_t n_spans = load->n_spans;
 
+	memcpy(spans, load->spans, n_spans * sizeof(spans[0]));
+	memcpy(ids, load->hops, n_spans * sizeof(ids[0]));
 	load->n_spans = 0;
 	add_spans(load, guest, TRACE_SIDE_GUEST, clock);
-	nest_spans(load, &host);
+	nest_spans(load, spans, ids, n_spans);
 	call->side = TRACE_SIDE_BOTH;
 	call->flags |= convert_flags(guest->h.flags);
 	call->complete = call->complete && !(call->flags & DAMAGE_FLAGS);
@@ -360,13 +365,17 @@ static int find_memory(const struct spool_side *side, const struct spool_place *
 int load_payload(struct trace *trace, const struct spool_side *side,
 		 const struct capture_call *record, struct load_call *load)
 {
-	struct capture_data *buffer = malloc(CAPTURE_RECORD_MAX);
+	struct capture_data *buffer;
 	struct assembly assembly = {0};
 	uint32_t memory = 0;
 	size_t n;
 	const struct spool_place *chunks = spool_chunks(side, record->h.id, &n);
-	int rc = buffer ? 0 : -ENOMEM;
+	int rc;
 
+	if (!chunks)
+		return 0;
+	buffer = malloc(CAPTURE_RECORD_MAX);
+	rc = buffer ? 0 : -ENOMEM;
 	if (!rc)
 		rc = find_memory(side, chunks, n, buffer, &memory);
 	for (uint8_t i = 0; !rc && i < 2 * SHFL_MAX_PARMS; i++) {

@@ -19,6 +19,19 @@
 #define N_LOSSES (65536 * CAPTURE_LOSS_REASONS)
 #define MAX_NOTES 1024
 #define LATEST_NS (1ll << 58) /* nine years of uptime */
+#define BLOCK_BYTES 16384
+#define CACHE_BLOCKS 64
+
+/* A piece of a file; at: as in spool_place. */
+struct spool_block {
+	uint64_t at;
+	size_t filled; /* bytes; 0: holds nothing */
+	char bytes[BLOCK_BYTES];
+};
+
+struct spool_cache {
+	struct spool_block blocks[CACHE_BLOCKS];
+};
 
 /* A file being scanned through a window. */
 struct scan {
@@ -376,29 +389,62 @@ static void drop_replaced(struct spool_side *side, struct spool_places *calls)
 	calls->n = kept;
 }
 
-void spool_index_finish(struct spool_side *side)
+int spool_index_finish(struct spool_side *side)
 {
 	sort_places(&side->calls);
 	sort_places(&side->chunks);
 	sort_places(&side->ops);
 	drop_replaced(side, &side->calls);
 	drop_replaced(side, &side->ops);
+	side->cache = calloc(1, sizeof(*side->cache));
+	return side->cache ? 0 : -ENOMEM;
+}
+
+/* The block that holds a place, and how much of it; NULL if it cannot be read. */
+static const struct spool_block *block_at(const struct spool_side *side, uint64_t at)
+{
+	uint64_t begin = at / BLOCK_BYTES * BLOCK_BYTES;
+	struct spool_block *block = &side->cache->blocks[begin / BLOCK_BYTES % CACHE_BLOCKS];
+	ssize_t got;
+
+	if (block->filled && block->at == begin)
+		return block;
+	got = pread(side->fds[at >> FILE_SHIFT], block->bytes, BLOCK_BYTES,
+		    (off_t)(begin & OFFSET_MASK));
+	block->at = begin;
+	block->filled = got > 0 ? (size_t)got : 0;
+	return got < 0 ? NULL : block;
+}
+
+/* Copies SIZE bytes from a place, through the cache. -EIO, or how many there were. */
+static ssize_t cache_read(const struct spool_side *side, uint64_t at, void *to, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		const struct spool_block *block = block_at(side, at + done);
+		size_t skip = (at + done) % BLOCK_BYTES, n;
+
+		if (!block)
+			return -EIO;
+		if (block->filled <= skip)
+			break;
+		n = block->filled - skip < size - done ? block->filled - skip : size - done;
+		memcpy((char *)to + done, block->bytes + skip, n);
+		done += n;
+	}
+	return (ssize_t)done;
 }
 
 int spool_read(const struct spool_side *side, const struct spool_place *place,
 	       struct capture_header *ret)
 {
-	int fd = side->fds[place->at >> FILE_SHIFT];
-	off_t offset = (off_t)(place->at & OFFSET_MASK);
-	ssize_t got = pread(fd, ret, CAPTURE_CALL_MAX, offset);
+	ssize_t got = cache_read(side, place->at, ret, sizeof(*ret));
 
+	if (got == sizeof(*ret) && !capture_check_size(ret))
+		got = cache_read(side, place->at, ret, ret->size);
 	if (got < 0)
-		return -errno;
-	if ((size_t)got >= sizeof(*ret) && !capture_check_size(ret) && ret->size > (size_t)got) {
-		ssize_t more = pread(fd, (char *)ret + got, ret->size - (size_t)got, offset + got);
-
-		got += more > 0 ? more : 0;
-	}
+		return (int)got;
 	/* It was fine when it was indexed: the file is being changed. */
 	if ((size_t)got < sizeof(*ret) || capture_check_size(ret) || (size_t)got < ret->size ||
 	    capture_check_record(ret) || check_times(ret))
@@ -438,5 +484,6 @@ void spool_side_free(struct spool_side *side)
 	free(side->chunks.places);
 	free(side->ops.places);
 	free(side->losses);
+	free(side->cache);
 	*side = (struct spool_side){0};
 }

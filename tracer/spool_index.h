@@ -12,6 +12,8 @@
 
 #define SPOOLS_MAX 64
 
+struct spool_cache;
+
 /* A record in one of the files. */
 struct spool_place {
 	uint64_t id;
@@ -35,6 +37,7 @@ struct spool_side {
 	struct spool_places calls; /* calls and control events */
 	struct spool_places chunks; /* payload, in order within a call */
 	struct spool_places ops;
+	struct spool_cache *cache; /* of what was read last */
 	struct spool_note *notes;
 	size_t n_notes;
 	uint64_t *losses; /* [hop * CAPTURE_LOSS_REASONS + reason] of the files so far */
@@ -55,10 +58,13 @@ typedef void spool_progress(void *user, uint64_t bytes);
 int spool_index_add(struct spool_side sides[3], const char *file, spool_progress *progress,
 		    void *user, char **ret_message);
 
-/* Sorts; of several records of one call the one that counts stays. */
-void spool_index_finish(struct spool_side *side);
+/* Sorts; of several records of one call the one that counts stays. 0 or -ENOMEM. */
+int spool_index_finish(struct spool_side *side);
 
-/* Reads a record that was indexed into a buffer of CAPTURE_RECORD_MAX bytes. */
+/*
+ * Reads a record that was indexed into a buffer of CAPTURE_RECORD_MAX bytes. Records come roughly
+ * in the order of their ids, so that most are in the cache already. Not for several threads.
+ */
 int spool_read(const struct spool_side *side, const struct spool_place *place,
 	       struct capture_header *ret);
 
