@@ -345,7 +345,8 @@ static bool compare_information(const struct comparison *c, unsigned i)
 
 	if (VBOX_FAILURE(c->call->event.status))
 		return true;
-	if (c->call->event.parms[flags].in & SHFL_INFO_VOLUME)
+	if ((c->call->event.parms[flags].in & (SHFL_INFO_VOLUME | SHFL_INFO_FILE)) ==
+	    SHFL_INFO_VOLUME)
 		return compare_volume(c, i);
 	return compare_object(c, i);
 }
