@@ -14,7 +14,7 @@
 #define MEMORY_MIN (128ull << 20)
 #define MEMORY_MAX (1ull << 40)
 
-static const char *const guests[] = {LAB_GUEST_MAINLINE, LAB_GUEST_SF};
+static const char *const guests[] = {LAB_GUEST_SF, LAB_GUEST_MAINLINE};
 
 static bool share_name_is_usable(const char *name, size_t length)
 {
@@ -165,7 +165,7 @@ struct option_entry {
 static const struct option_entry table[] = {
 	{"share", "NAME=DIR[:ro][:symlinks]", parse_share, 0, "offer DIR; may be repeated"},
 	{"guest", "GUEST", parse_guest, 0,
-	 "the guest's driver: mainline (Linux's; the default) or sf (ours)"},
+	 "the guest's driver: sf (ours; the default) or mainline (Linux's)"},
 	{"memory", "SIZE", parse_memory, 0, "the guest's memory, such as 512M (the default) or 2G"},
 	{"timeout", "SECONDS", parse_timeout, 0, "end the guest after that time (default 600)"},
 	{"env", "NAME[=VALUE]", parse_environment, 0,

@@ -83,7 +83,9 @@ static int use_own_modules(struct lab *lab, struct lab_error *error)
 	snprintf(directory, sizeof(directory), "%s/modules", lab->build);
 	ret = lab_kernel_use_own(&lab->kernel, directory, &why);
 	if (ret)
-		return lab_fail(error, ret, "%.900s (build the target guest_modules first)",
+		return lab_fail(error, ret,
+				"%.900s (build the target guest_modules first, or use --guest "
+				"mainline)",
 				why.text);
 	return 0;
 }

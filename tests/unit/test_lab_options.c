@@ -30,7 +30,7 @@ static int parse(const char *const *list)
 Test(lab_options, defaults)
 {
 	cr_assert_eq(PARSE("--", "true", "-x", "--help"), 0);
-	cr_assert_str_eq(options.guest, "mainline");
+	cr_assert_str_eq(options.guest, "sf");
 	cr_assert_str_eq(options.memory, "512M");
 	cr_assert_eq(options.timeout_s, 600);
 	cr_assert_eq(options.share_count, 0);
@@ -88,7 +88,7 @@ Test(lab_options, bad_lines_say_what_is_wrong)
 		{{"--help=1"}, "no such option"},
 		{{"--memory"}, "--memory needs a value"},
 		{{"--service", "", "true"}, "--service: the value is empty"},
-		{{"--guest", "windows", "true"}, "no such guest; there are: mainline sf"},
+		{{"--guest", "windows", "true"}, "no such guest; there are: sf mainline"},
 		{{"--share", "work", "true"}, "want NAME=DIR"},
 		{{"--share", "work=", "true"}, "want NAME=DIR"},
 		{{"--share", "=/tmp", "true"}, "the name must"},

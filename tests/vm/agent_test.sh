@@ -154,7 +154,7 @@ cat err
 GUEST
 trap 'rm -rf "$scratch" "$bin/agent_test.guest" "$bin/agent_test.bare"' EXIT
 
-"$bin/sf-lab" --share "work=$work" -- bash "$bin/agent_test.guest" "$sftrace" >"$scratch/out" 2>&1 || {
+"$bin/sf-lab" --guest mainline --share "work=$work" -- bash "$bin/agent_test.guest" "$sftrace" >"$scratch/out" 2>&1 || {
 	cat "$scratch/out"
 	fail "the tests in the guest did not run to their end"
 }
@@ -162,7 +162,7 @@ cat "$scratch/out"
 ! grep -q '^FAIL' "$scratch/out" || fail "see above"
 [ "$(grep -c '^ok' "$scratch/out")" = 18 ] || fail "18 checks expected"
 
-"$bin/sf-lab" -- bash "$bin/agent_test.bare" "$sftrace" ||
+"$bin/sf-lab" --guest mainline -- bash "$bin/agent_test.bare" "$sftrace" ||
 	fail "without the modules: neither user nor recorder are told what to do"
 echo "ok: without the modules"
 

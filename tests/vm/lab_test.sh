@@ -62,7 +62,7 @@ test_usage() {
 	lab 2 --timeout 0 -- true
 	lab 2 --memory lots -- true
 	lab 2 --guest windows -- true
-	err_has 'there are: mainline sf'
+	err_has 'there are: sf mainline'
 	lab 2 --env 1=2 -- true
 	lab 2 --share work -- true
 	err_has 'NAME=DIR'
@@ -112,7 +112,7 @@ test_environment() {
 		echo "$(pwd)|$(cat | wc -c)|$(ls /proc/self/fd | tr "\n" " ")"
 		cat /proc/cpuinfo | grep -c ^processor
 		mountpoint -q /sys/fs/bpf && mountpoint -q /sys/kernel/tracing && echo mounted
-		grep -q "^vboxsf " /proc/modules && echo loaded
+		grep -q "^sf " /proc/modules && echo loaded
 		for d in /tmp /var/tmp /run /mnt /dev/shm .; do echo x >$d/x || echo "$d not writable"; done
 		echo written >/dev/stdout; echo also >&1
 		for d in / /etc "$HOME" "$1"; do (echo x >"$d/sf-lab-test") 2>/dev/null && echo "$d writable"; done
@@ -202,6 +202,19 @@ test_fetch() {
 	echo "ok: fetch-guest-kernel"
 }
 
+test_guests() {
+	local guest
+	for guest in sf:sf:sf_guest mainline:vboxsf:vboxguest; do
+		lab 0 --guest "${guest%%:*}" --share "work=$shared" -- sh -c '
+			sed -n "s/^work \(.*\) \([a-z]*\) .*/\2/p" /proc/mounts
+			grep -c -e "^$1 " -e "^$2 " /proc/modules
+			grep -c -e "^sf " -e "^vboxsf " /proc/modules' \
+			sh "$(echo "$guest" | cut -d: -f2)" "${guest##*:}"
+		out_is '%s\n2\n1\n' "$(echo "$guest" | cut -d: -f2)"
+	done
+	echo "ok: guests"
+}
+
 test_shares() {
 	mkdir "$shared/work" "$shared/two, or more"
 	echo there >"$shared/two, or more/file"
@@ -262,7 +275,7 @@ test_agent() {
 	cat >"$scratch/bin/sftrace" <<-'SCRIPT'
 		#!/bin/sh
 		[ "$1 $2 $4" = "agent --port --" ] || exit 1
-		grep -q "^vboxsf " /proc/modules || exit 1
+		grep -q "^sf " /proc/modules || exit 1
 		exec 9<>"$3"
 		echo hello >&9
 		read -r answer <&9
@@ -300,6 +313,7 @@ test_arguments
 test_environment
 test_ends
 test_killed
+test_guests
 test_shares
 test_agent
 pass
