@@ -175,14 +175,14 @@ SELECT coalesce(f.name, 'SHFL_FN_' || e.fn) AS fn_name, e.status,
 	coalesce(st.name, e.status) AS status_name, e.n, e.first_call_id, e.last_call_id,
 	p.path AS example_path
 FROM (
-	SELECT s.fn, c.status, sum(c.n) AS n, min(c.first) AS first_call_id,
-		max(c.last) AS last_call_id
+	SELECT s.fn, failed.status, sum(failed.n) AS n, min(failed.first) AS first_call_id,
+		max(failed.last) AS last_call_id
 	FROM (
 		SELECT status, shape_id, count(*) AS n, min(call_id) AS first, max(call_id) AS last
-		FROM call WHERE status < 0 GROUP BY status, shape_id) AS c
-	JOIN shape AS s ON s.shape_id = c.shape_id AND s.kind = 1
-	WHERE NOT (s.fn = 8 AND c.status = -201)
-	GROUP BY s.fn, c.status) AS e
+		FROM call WHERE status < 0 GROUP BY status, shape_id) AS failed
+	JOIN shape AS s ON s.shape_id = failed.shape_id AND s.kind = 1
+	WHERE NOT (s.fn = 8 AND failed.status = -201)
+	GROUP BY s.fn, failed.status) AS e
 LEFT JOIN function AS f ON f.kind = 1 AND f.fn = e.fn
 LEFT JOIN call AS c ON c.call_id = e.first_call_id
 LEFT JOIN path AS p ON p.path_id = c.path_id
