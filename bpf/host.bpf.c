@@ -19,6 +19,11 @@ const volatile unsigned int opt_sleepable; /* loaded so that memory may be paged
 static long read_user(void *to, unsigned int size, const void *from);
 #define CAPTURE_READ(to, size, from) read_user(to, size, from)
 
+#define STRING_ROOM 1024 /* a power of two, with room for STRING_READ */
+#define STRING_READ                                                                  \
+	516 /* of a string that is compared: its header, and a pattern of any length \
+	     */
+
 struct side_state {
 	unsigned long long parms_address;
 	unsigned int n_parms; /* of the call's parms: those that were read */
@@ -27,6 +32,9 @@ struct side_state {
 	unsigned int filter; /* enum filter */
 	unsigned int dropped; /* the call dropped_handle is being made, and not recorded */
 	unsigned long long dropped_handle;
+	unsigned int silent; /* the call is followed, and not recorded */
+	unsigned int share_matched, path_matched; /* by its parameters: see filter.bpf.h */
+	unsigned char string[STRING_ROOM]; /* that was read last */
 };
 
 #include "common.bpf.h"
@@ -34,13 +42,6 @@ struct side_state {
 const volatile uint32_t opt_pid; /* only this process; 0: any */
 const volatile uint32_t opt_ancestor; /* only descendants of this process; 0: any */
 const volatile uint32_t opt_own_pid; /* never this process */
-
-/* Which calls; control events are always recorded, but for other clients' ones. */
-const volatile uint64_t opt_functions; /* a bit for each; 0: all */
-const volatile uint32_t opt_client; /* only this one; 0: any */
-const volatile char opt_comm[CAPTURE_COMM_SIZE]; /* only threads of that name; "": any */
-const volatile uint32_t opt_failed; /* only calls that failed */
-const volatile uint64_t opt_slower_ns; /* only calls that took that long */
 
 #define PARKED_MAX 256
 #define ANCESTORS_MAX 32 /* how far up opt_ancestor is looked for */
@@ -101,6 +102,8 @@ static __noinline long read_user(void *to, unsigned int size, const void *from)
 		err = bpf_copy_from_user(to, size, from);
 	return err;
 }
+
+#include "filter.bpf.h"
 
 /* Whether a thread of the current process is to be recorded. */
 static __always_inline bool filter_passes(void)
@@ -223,7 +226,6 @@ __noinline int inputs_read(struct call_state *state, uint64_t address, uint32_t 
 			break;
 		parm_take(&state->list.rec.call.parms[i], &parms[i]);
 	}
-	payloads_capture(state, false);
 	return 0;
 }
 
@@ -255,7 +257,9 @@ __noinline int outputs_read(struct call_state *state)
 		else if (parm->type == VBOX_HGCM_SVC_PARM_64BIT)
 			parm->out = parms[i].u.uint64;
 	}
-	return payloads_capture(state, true);
+	if (opt_has_share || opt_has_path)
+		call_learn(state);
+	return !state->side.silent && payloads_capture(state, true);
 }
 
 static __always_inline void call_end(struct call_state *state, int32_t status, uint64_t ts)
@@ -281,7 +285,7 @@ static __always_inline bool call_is_kept(const struct capture_call *call)
 
 static __always_inline void call_send(struct call_state *state)
 {
-	if (call_is_kept(&state->list.rec.call))
+	if (!state->side.silent && call_is_kept(&state->list.rec.call))
 		call_emit(state, state->list.rec.call.n_spans);
 	else
 		state->in_call = 0;
@@ -408,6 +412,7 @@ static __always_inline struct capture_call *host_begin(struct call_state *state,
 	state->side.dropped = 0;
 	state_open(state, hop);
 	state->side.n_parms = 0;
+	state->side.silent = 0;
 	return call_begin(state, kind);
 }
 
@@ -420,8 +425,16 @@ static __always_inline void host_enter(struct call_state *state, uint32_t hop, u
 	hop_push(state, hop, sp, ts);
 }
 
+/* A call that is not to be recorded: its completion is not looked for either. */
+static __always_inline void call_drop(struct call_state *state, uint64_t handle)
+{
+	state_close(state);
+	state->side.dropped = 1;
+	state->side.dropped_handle = handle;
+}
+
 /* svcCall(service, call handle, client, client data, fn, n_parms, parms, ticks) */
-static __always_inline void enter_call(struct call_state *state, struct pt_regs *ctx, uint32_t hop)
+static __always_inline bool enter_call(struct call_state *state, struct pt_regs *ctx, uint32_t hop)
 {
 	struct capture_call *call = host_begin(state, hop, CAPTURE_CALL);
 	uint64_t sp = PT_REGS_SP(ctx), parms = 0;
@@ -429,11 +442,19 @@ static __always_inline void enter_call(struct call_state *state, struct pt_regs 
 	call->call_handle = PT_REGS_PARM2(ctx);
 	call->client = PT_REGS_PARM3(ctx);
 	call->fn = PT_REGS_PARM5(ctx);
+	state->side.silent = !call_passes(call->fn);
 	if (read_user(&parms, sizeof(parms), (void *)(sp + 8)))
 		unreadable(state);
 	else
 		inputs_read(state, parms, (uint32_t)ctx->r9);
+	if (!objects_pass(state)) {
+		call_drop(state, call->call_handle);
+		return false;
+	}
+	if (!state->side.silent)
+		payloads_capture(state, false);
 	host_enter(state, hop, sp);
+	return true;
 }
 
 /* svcComplete(call handle, status) */
@@ -497,40 +518,8 @@ static __always_inline void enter_host_call(struct call_state *state, struct pt_
 {
 	host_begin(state, hop, CAPTURE_HOST_CALL)->fn = PT_REGS_PARM2(ctx);
 	inputs_read(state, PT_REGS_PARM4(ctx), (uint32_t)PT_REGS_PARM3(ctx));
+	payloads_capture(state, false);
 	host_enter(state, hop, PT_REGS_SP(ctx));
-}
-
-static __always_inline bool client_passes(uint32_t client)
-{
-	return !opt_client || client == opt_client;
-}
-
-static __always_inline bool comm_passes(void)
-{
-	char comm[CAPTURE_COMM_SIZE];
-
-	if (!opt_comm[0])
-		return true;
-	bpf_get_current_comm(comm, sizeof(comm));
-	for (int i = 0; i < CAPTURE_COMM_SIZE; i++) {
-		if (comm[i] != opt_comm[i])
-			return false;
-		if (!comm[i])
-			break;
-	}
-	return true;
-}
-
-/* What is known of a call when it begins. */
-static __always_inline bool call_passes(struct pt_regs *ctx)
-{
-	uint32_t fn = PT_REGS_PARM5(ctx);
-
-	if (!client_passes(PT_REGS_PARM3(ctx)))
-		return false;
-	if (opt_functions && (fn >= 64 || !(opt_functions >> (fn & 63) & 1)))
-		return false;
-	return comm_passes();
 }
 
 /* A function of one of these kinds begins something that is to be recorded. */
@@ -541,11 +530,13 @@ static __always_inline bool begin_passes(struct call_state *state, struct pt_reg
 		return client_passes(PT_REGS_PARM2(ctx));
 	if (kind == COMPLETE)
 		return !state->side.dropped || state->side.dropped_handle != PT_REGS_PARM1(ctx);
-	if (kind != CALL || call_passes(ctx))
+	if (kind != CALL)
+		return true;
+	if (client_passes(PT_REGS_PARM3(ctx)) &&
+	    (call_passes(PT_REGS_PARM5(ctx)) || call_teaches(PT_REGS_PARM5(ctx))))
 		return true;
 	host_close_left(state);
-	state->side.dropped = 1;
-	state->side.dropped_handle = PT_REGS_PARM2(ctx);
+	call_drop(state, PT_REGS_PARM2(ctx));
 	return false;
 }
 
@@ -560,8 +551,7 @@ static __always_inline bool call_entered(struct pt_regs *ctx)
 		return false;
 	switch (kind) {
 	case CALL:
-		enter_call(state, ctx, hop);
-		break;
+		return enter_call(state, ctx, hop);
 	case COMPLETE:
 		enter_complete(state, ctx, hop);
 		break;

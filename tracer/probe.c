@@ -8,8 +8,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+
 #include "feature.h"
 #include "host.skel.h"
+#include "pattern.h"
 #include "probe.h"
 #include "uprobe_multi.h"
 
@@ -189,8 +192,28 @@ static void filter_set(struct host_bpf *skeleton, const struct probe_filter *fil
 	skeleton->rodata->opt_functions = filter->functions;
 	skeleton->rodata->opt_client = filter->client;
 	memcpy((char *)skeleton->rodata->opt_comm, filter->comm, sizeof(filter->comm));
+	skeleton->rodata->opt_has_share = filter->share != NULL;
+	skeleton->rodata->opt_has_path = filter->path != NULL;
 	skeleton->rodata->opt_failed = filter->failed;
 	skeleton->rodata->opt_slower_ns = filter->slower_ns;
+}
+
+static int pattern_set(struct host_bpf *skeleton, uint32_t which, const char *text,
+		       int (*make)(const char *text, struct pattern *ret))
+{
+	struct pattern pattern;
+	int err = text ? make(text, &pattern) : 0;
+
+	if (err || !text)
+		return err;
+	return bpf_map_update_elem(bpf_map__fd(skeleton->maps.patterns), &which, &pattern, BPF_ANY);
+}
+
+static int patterns_set(struct host_bpf *skeleton, const struct probe_filter *filter)
+{
+	int err = pattern_set(skeleton, PATTERN_SHARE, filter->share, pattern_name);
+
+	return err ? err : pattern_set(skeleton, PATTERN_PATH, filter->path, pattern_path);
 }
 
 static void options_set(struct probe *probe)
@@ -239,6 +262,8 @@ int probe_open(const struct probe_options *options, const struct probe_plan *pla
 		err = host_bpf__load(probe->skeleton);
 	if (err)
 		err = load_failed(err, ret_message);
+	else if ((err = patterns_set(probe->skeleton, &options->filter)))
+		fail(ret_message, err, "cannot look for a share or path: %s", strerror(-err));
 cleanup:
 	if (err)
 		probe_close(probe);
@@ -330,8 +355,11 @@ static int attach_tracepoints(struct probe *probe)
 
 int probe_attach(struct probe *probe, char **ret_message)
 {
-	int err = attach_tracepoints(probe);
+	int err;
 
+	if (probe->options.nothing)
+		return 0;
+	err = attach_tracepoints(probe);
 	if (err) {
 		probe_detach(probe);
 		return fail(ret_message, err, "cannot attach to the kernel's tracepoints: %s%s",

@@ -19,6 +19,8 @@ struct probe_filter {
 	uint64_t functions; /* a bit for each SHFL function; 0: all */
 	uint32_t client; /* 0: any */
 	char comm[CAPTURE_COMM_SIZE]; /* of the thread; "": any */
+	const char *share; /* only calls of this share; NULL: any */
+	const char *path; /* only at or below this path in a share; NULL: any */
 	bool failed; /* only those that failed */
 	uint64_t slower_ns; /* only those that took at least so long */
 };
@@ -29,6 +31,7 @@ struct probe_options {
 	pid_t ancestor; /* only descendants of this process; 0: any */
 	uint32_t snaplen; /* bytes of file data kept of each parameter; UINT32_MAX: all */
 	struct probe_filter filter;
+	bool nothing; /* no probe is attached: the guest's side only */
 	bool syscalls; /* system calls are hops as well */
 	bool one_link_each; /* as on kernels without uprobe_multi */
 	bool no_session; /* as on kernels without sessions */

@@ -179,6 +179,7 @@ static int probes_open(struct recording *recording)
 				.ancestor = options->command ? getpid() : 0,
 				.snaplen = options->snaplen,
 				.filter = options->filter,
+				.nothing = options->side && *options->side == 'g',
 				.syscalls = options->syscalls,
 				.one_link_each = getenv("SFTRACE_NO_UPROBE_MULTI") != NULL,
 				.no_session = getenv("SFTRACE_NO_UPROBE_SESSION") != NULL,
@@ -259,6 +260,8 @@ static int guest_listen(struct recording *recording)
 
 	if (recording->options.flight.bytes)
 		return 0; /* the host's side only */
+	if (recording->options.side && *recording->options.side == 'h')
+		return 0;
 	if (recording->options.guest) {
 		recording->socket = strdup(recording->options.guest);
 	} else if (recording->options.command) {

@@ -11,6 +11,7 @@
 
 #include "flight.h"
 #include "link.h"
+#include "pattern.h"
 #include "record_options.h"
 #include "ring.h"
 #include "service_path.h"
@@ -26,6 +27,8 @@ enum {
 	OPTION_COMM,
 	OPTION_SLOWER,
 	OPTION_RING,
+	OPTION_SHARE,
+	OPTION_SIDE,
 	OPTION_DUMP_ON
 };
 
@@ -43,6 +46,9 @@ static const struct option long_options[] = {
 	{"function", required_argument, NULL, 'e'},
 	{"failed", no_argument, NULL, 'Z'},
 	{"client", required_argument, NULL, OPTION_CLIENT},
+	{"share", required_argument, NULL, OPTION_SHARE},
+	{"path", required_argument, NULL, 'P'},
+	{"side", required_argument, NULL, OPTION_SIDE},
 	{"comm", required_argument, NULL, OPTION_COMM},
 	{"slower-than", required_argument, NULL, OPTION_SLOWER},
 	{"no-syscalls", no_argument, NULL, OPTION_NO_SYSCALLS},
@@ -62,6 +68,7 @@ static void help(void)
 	     "  --service FILE      the service's module (lib/sfservice.so of this sftrace)\n"
 	     "  --guest ENDPOINT    unix:PATH: wait there for the agent of a guest; COMMAND\n"
 	     "                      finds PATH in its environment as SFTRACE_GUEST\n"
+	     "  --side host|guest   only what the host sees, or only what the guest's agent sees\n"
 	     "  --snaplen N|all     bytes of file data and listings to keep of a parameter (all)\n"
 	     "  --buffer SIZE       of the kernel's ring for each CPU, e.g. 64M\n"
 	     "  --no-syscalls       system calls are no hops\n"
@@ -79,9 +86,13 @@ static void help(void)
 	     "  -e, --function FN[,FN]...  of these functions, e.g. -e WRITE,CREATE\n"
 	     "  -Z, --failed               that failed\n"
 	     "  --slower-than DURATION     that took at least so long, e.g. 500us, 10ms, 1s\n"
+	     "  --share NAME               of this share, from when a client maps it\n"
+	     "  -P, --path PATH            of this path in a share and what is below it, e.g.\n"
+	     "                             -P /src; by handle, from when it is opened\n"
 	     "  --client ID                of this client of the service\n"
 	     "  --comm NAME                served by a thread of this name\n"
-	     "A call that has not ended passes -Z and --slower-than.\n"
+	     "A call that has not ended passes -Z and --slower-than. Clients and shares that\n"
+	     "come and go, and SET_UTF8, are recorded all the same.\n"
 	     "\n"
 	     "SIGUSR1 has the calls in flight written at once; otherwise they are every 2 s.\n"
 	     "SIGINT and SIGTERM end the recording in good order.\n"
@@ -212,6 +223,10 @@ static void filter_print(FILE *out, const struct probe_filter *filter)
 		fprintf(out, " slower than %llu ns", (unsigned long long)filter->slower_ns);
 	if (filter->client)
 		fprintf(out, " client %u", filter->client);
+	if (filter->share)
+		fprintf(out, " share %s", filter->share);
+	if (filter->path)
+		fprintf(out, " path %s", filter->path);
 	if (*filter->comm)
 		fprintf(out, " comm %s", filter->comm);
 }
@@ -236,9 +251,20 @@ char *record_filter_text(const struct probe_filter *filter)
 /* What is wrong with the value of an option that is part of the filter, as a format. */
 static const char *take_filter(struct probe_filter *filter, int option, const char *value)
 {
+	struct pattern pattern;
 	uint64_t number;
 
 	switch (option) {
+	case OPTION_SHARE:
+		if (pattern_name(value, &pattern))
+			return "'%s' is no name of a share: 1 to 255 bytes of UTF-8";
+		filter->share = value;
+		return NULL;
+	case 'P':
+		if (pattern_path(value, &pattern))
+			return "'%s' is no path in a share: 1 to 255 bytes of UTF-8, like /src";
+		filter->path = value;
+		return NULL;
 	case 'e':
 		if (parse_functions(value, &filter->functions))
 			return "'%s' is no list of functions: names like WRITE,CREATE";
@@ -298,6 +324,11 @@ static const char *take_option(struct record_options *options, const char **serv
 			return "'%s' is no size of a buffer: bytes, or with K, M, G; at most 1G";
 		options->ring_bytes = number;
 		return NULL;
+	case OPTION_SIDE:
+		options->side = value;
+		if (strcmp(value, "host") && strcmp(value, "guest"))
+			return "'%s' is no side: host or guest";
+		return NULL;
 	case OPTION_RING:
 		if (parse_bytes(value, FLIGHT_MAX_BYTES, &number) || number < FLIGHT_MIN_BYTES)
 			return "'%s' is no size of a flight recorder: 256K to 64G";
@@ -320,10 +351,19 @@ static const char *conflict(const struct record_options *options, const char **r
 {
 	const struct recorder_flight *flight = &options->flight;
 
+	*ret_name = "--guest";
+	if (options->side && options->guest && *options->side == 'h')
+		return "--side host and %s exclude each other";
+	*ret_name = "a command or --guest";
+	if (options->side && !options->guest && !options->command && *options->side == 'g')
+		return "--side guest needs %s";
 	*ret_name = flight->on_failed || flight->slower_ns ? "--dump-on" : "";
 	if (!flight->bytes)
 		return **ret_name ? "%s needs --ring" : NULL;
-	*ret_name = options->guest ? "--guest" : options->force ? "-f" : "";
+	*ret_name = options->guest   ? "--guest"
+		    : options->side  ? "--side"
+		    : options->force ? "-f"
+				     : "";
 	return **ret_name ? "--ring and %s exclude each other" : NULL;
 }
 
@@ -340,7 +380,7 @@ int record_options_parse(int argc, char **argv, struct record_options *options)
 	};
 	opterr = 0;
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "+:o:p:e:Zfh", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+:o:p:e:P:Zfh", long_options, NULL)) != -1) {
 		if (option == 'h') {
 			help();
 			return RECORD_HELP;

@@ -15,6 +15,7 @@ struct record_options {
 	char *service; /* malloc'd */
 	pid_t pid; /* 0: any */
 	const char *guest; /* path of the socket for agents; NULL: one of our own */
+	const char *side; /* "host" or "guest": only this; NULL: both */
 	uint32_t snaplen;
 	size_t ring_bytes;
 	bool syscalls;

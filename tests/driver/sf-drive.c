@@ -256,6 +256,67 @@ static void run_paged(struct drive *drive, char **arguments)
 	free(data);
 }
 
+/*
+ * reopen PATH OTHER COUNT: COUNT times a write to PATH and one to OTHER, at
+ * offsets that count up from 1; each is opened anew, with a number that the
+ * other has just had.
+ */
+static void run_reopen(struct drive *drive, char **arguments)
+{
+	char data[] = "data";
+	uint64_t offset = 1;
+
+	for (uint64_t i = 0; i < number(arguments[2]); i++)
+		for (int j = 0; j < 2; j++) {
+			uint64_t handle =
+				create(drive, arguments[j],
+				       SHFL_CF_ACT_OPEN_IF_EXISTS | SHFL_CF_ACT_CREATE_IF_NEW |
+					       SHFL_CF_ACCESS_READWRITE);
+
+			transfer(drive, SHFL_FN_WRITE, handle, offset++,
+				 parm_pointer(data, sizeof(data)), sizeof(data));
+			close_handle(drive, handle);
+		}
+}
+
+/* An SHFLSTRING of ASCII text in UTF-16. */
+static VBOXHGCMSVCPARM parm_wide_string(const char *text)
+{
+	size_t n = strlen(text), size = SHFLSTRING_HEADER_SIZE + 2 * (n + 1);
+	SHFLSTRING *string = keep(size);
+	char *to = (char *)string + SHFLSTRING_HEADER_SIZE;
+
+	string->u16Length = 2 * n;
+	string->u16Size = 2 * (n + 1);
+	for (size_t i = 0; i < n; i++)
+		to[2 * i] = text[i];
+	return parm_pointer(string, size);
+}
+
+/* wide SHARE PATH: a client that speaks UTF-16, as Windows does, writes to a file. */
+static void run_wide(struct drive *drive, char **arguments)
+{
+	struct drive wide = {.service = drive->service};
+	SHFLCREATEPARMS parms = {.Handle = SHFL_HANDLE_NIL,
+				 .CreateFlags = NEW_FILE | SHFL_CF_ACCESS_READWRITE};
+	char data[] = "wide";
+	VBOXHGCMSVCPARM map[] = {parm_wide_string(arguments[0]), parm32(0), parm32('\\'),
+				 parm32(1)};
+	VBOXHGCMSVCPARM open[] = {parm32(0), parm_wide_string(arguments[1]),
+				  parm_pointer(&parms, sizeof(parms))};
+
+	if (VBOX_FAILURE(hgcm_connect(wide.service, KERNEL_REQUESTOR, &wide.client)))
+		die("cannot", "connect");
+	must(&wide, SHFL_FN_MAP_FOLDER, 4, map);
+	wide.root = map[1].u.uint32;
+	open[0] = map[1];
+	must(&wide, SHFL_FN_CREATE, 3, open);
+	transfer(&wide, SHFL_FN_WRITE, parms.Handle, 0, parm_pointer(data, sizeof(data)),
+		 sizeof(data));
+	close_handle(&wide, parms.Handle);
+	hgcm_disconnect(wide.service, wide.client);
+}
+
 static void list(struct drive *drive)
 {
 	static char buffer[LIST_BYTES];
@@ -431,6 +492,8 @@ static const struct command commands[] = {
 	{"spin", " SECONDS SIZE", 2, run_spin},
 	{"pages", " SIZE", 1, run_pages},
 	{"paged", " SIZE", 1, run_paged},
+	{"reopen", " PATH OTHER COUNT", 3, run_reopen},
+	{"wide", " SHARE PATH", 2, run_wide},
 	{"mix", "", 0, run_mix},
 	{"wait", " DIR", 1, run_wait},
 	{"bad", "", 0, run_bad},

@@ -152,11 +152,12 @@ filtered() {
 	# shellcheck disable=SC2046
 	record 0 "$@" -- $(drive) mix write 20 4096
 	expect "functions with $*" "$expected" "select group_concat(fn) from
-		(select distinct replace(fn_name, 'SHFL_FN_', '') as fn from calls order by 1)"
+		(select distinct replace(fn_name, 'SHFL_FN_', '') as fn from calls
+		where fn_name <> 'SHFL_FN_SET_UTF8' order by 1)"
 	rm -r "${share:?}"/*
 }
 filtered WRITE -e WRITE
-expect "WRITEs" 21 "select count(*) from calls"
+expect "WRITEs" 21 "select count(*) from calls where fn_name = 'SHFL_FN_WRITE'"
 expect "their hops" "svcCall,vbsfWrite,RTFileWrite,pwrite64,svcComplete" "
 	select group_concat(hop) from (select hop from spans where call_id =
 	(select max(call_id) from calls) order by idx)"
@@ -167,6 +168,8 @@ check_nesting
 filtered READ,RENAME,WRITE -e shfl_fn_rename,Write -e READ
 filtered CLOSE -Z
 expect "the refused call" "1|VERR_INVALID_HANDLE" "select count(*), status_name from calls"
+filtered RENAME -e RENAME
+expect "its path" /dir/new "select path from calls where fn_name = 'SHFL_FN_RENAME'"
 filtered CLOSE --failed -e CLOSE,WRITE
 filtered WRITE --client 1 --comm sf-drive -e WRITE
 SFTRACE_NO_UPROBE_SESSION=1 filtered WRITE -e WRITE
@@ -174,12 +177,58 @@ for nobody in "--client 77" "--comm nobody" "--comm sf-driv" "--comm sf-drivers"
 	# shellcheck disable=SC2086
 	filtered "" $nobody
 done
+
+all=CLOSE,CREATE,INFORMATION,LIST,READ,READLINK,REMOVE,RENAME,SYMLINK,WRITE
+filtered "${all/LIST/LIST,MAP_FOLDER}" --share work
+expect "the filter in the notes" "share work" "select value from meta where key = 'filter'"
+for nobody in "--share wor" "--share works" "--share WORK" "-P /di" "-P /dir/ne" "-P /nowhere"; do
+	# shellcheck disable=SC2086
+	filtered "" $nobody
+done
+filtered WRITE --share work -e WRITE
+expect "the WRITEs by a handle whose CREATE was not recorded" 21 \
+	"select count(*) from calls where fn_name = 'SHFL_FN_WRITE'"
+filtered CLOSE,CREATE,INFORMATION,READ,RENAME,WRITE -P /dir/new
+expect "the one WRITE to that file" "1|/dir/new" \
+	"select count(*), path from calls where fn_name = 'SHFL_FN_WRITE'"
+expect "calls without a path, or with another" 0 "
+	select count(*) from calls where path is not '/dir/new' and fn_name <> 'SHFL_FN_SET_UTF8'"
+filtered CLOSE,CREATE,INFORMATION,LIST,READ,REMOVE,RENAME,WRITE -P '\dir\'
+filtered READ -P dir -e READ,READLINK --share work
+filtered "" -P /dir --share other
+SFTRACE_NO_UPROBE_SESSION=1 filtered WRITE -P /dir/new -e WRITE
+
+echo "== a handle's number that is used again"
+# shellcheck disable=SC2046
+record 0 -P /new -e WRITE -- $(drive) reopen /new /old 2
+expect "offsets of the WRITEs to /new" "1,3" "
+	select group_concat(offset) from (select offset from calls where fn_name = 'SHFL_FN_WRITE'
+	order by call_id)"
+rm -r "${share:?}"/*
+
+echo "== a client that speaks UTF-16, with backslashes"
+# shellcheck disable=SC2046
+record 0 --share work -P /wide -- $(drive) write 3 512 wide work '\wide'
+expect "its calls" "CREATE,WRITE,CLOSE|1" "
+	select group_concat(replace(fn_name, 'SHFL_FN_', '')), count(distinct path) from
+	(select * from calls where fn_name <> 'SHFL_FN_SET_UTF8' order by call_id)"
+rm -r "${share:?}"/*
+
+echo "== one side"
+# shellcheck disable=SC2046
+record 0 --side host -- sh -c '[ -z "${SFTRACE_GUEST:-}" ] || exit 9; '"$(drive) write 5 512"
+expect "host only" 5 "select count(*) from calls where fn_name = 'SHFL_FN_WRITE'"
+# shellcheck disable=SC2046
+record 0 --side guest -- sh -c '[ -S "$SFTRACE_GUEST" ] || exit 9; '"$(drive) write 5 512"
+expect "guest only" 0 "select count(*) from calls"
+rm -r "${share:?}"/*
 record 0 --slower-than 9999us --no-syscalls -- "$drive" --service "$service" wait "$scratch"
 expect "the one call that took longer" VERR_CANCELLED "select group_concat(status_name) from calls"
 record 0 --service "$sleepy" --slower-than 100s -- sh -c \
 	"timeout -s KILL 0.3 '$drive' --service '$sleepy' call 9 call 1 || true"
 expect "a call that has not ended passes" 1 "select group_concat(fn) from calls"
 while read -r option value; do
+	[ "$value" != LONG ] || value=$(printf '%0256d' 0)
 	record 2 "$option" "$value" -- true
 	says "'$value'"
 done <<'END'
@@ -196,8 +245,19 @@ done <<'END'
 --slower-than -1ms
 --slower-than 5m
 --slower-than 99999999999s
+--side both
+-P /
+-P ////
+--share LONG
+-P LONG
 END
-record 2 --comm "" -- true
+for option in --comm --share -P; do
+	record 2 $option "" -- true
+done
+record 2 --share $'\xff' -- true
+record 2 -P $'/a\xc3' -- true
+record 2 --side guest
+record 2 --side host --guest unix:x -- true
 
 echo "== a call that is completed later, by another event"
 # shellcheck disable=SC2046
@@ -228,7 +288,7 @@ expect "crossings of RTFileRead" 200 \
 expect "spans" 1 "select count(*) <= 64 from spans join calls using (call_id) where fn = 4"
 
 echo "== payload that has to be paged in"
-if "$bin/sftrace" doctor | grep -Eq "yes +sleepable uprobes"; then
+if grep -Eq "yes +sleepable uprobes" "$scratch/doctor"; then
 	# shellcheck disable=SC2046
 	record 0 -- $(drive) paged 200000
 	check_contents "path = '/paged.bin'" "$share/paged.bin"
