@@ -422,9 +422,23 @@ static void replay_report_parked(struct replay *replay)
 	}
 }
 
+static int replay_limited(struct replay *replay, struct rlimit *before)
+{
+	int64_t more = replay->options->limits.descriptors;
+	int ret = more ? limit_descriptors(more, before) : 0;
+
+	if (ret < 0)
+		return replay_fail(replay, ret, "cannot limit the descriptors");
+	ret = replay_events(replay);
+	if (more)
+		limit_descriptors_end(before);
+	return ret;
+}
+
 static int replay_with_service(struct replay *replay)
 {
 	int ret = hgcm_service_load(replay->options->service, &replay->service, &replay->message);
+	struct rlimit before;
 
 	if (ret < 0)
 		return ret;
@@ -432,7 +446,7 @@ static int replay_with_service(struct replay *replay)
 	replay->live.gaps = trace_is_incomplete(replay->trace, NULL) != 0;
 	ret = inherit_shares(replay->service, &replay->image, &replay->message);
 	if (!ret)
-		ret = replay_events(replay);
+		ret = replay_limited(replay, &before);
 	if (!ret)
 		replay_report_parked(replay);
 	hgcm_service_unload(replay->service);
@@ -507,6 +521,20 @@ static int replay_leave_scratch(struct replay *replay, int ret)
 	return ret;
 }
 
+/* The scratch directory may be given a small disk of its own. */
+static int replay_on_disk(struct replay *replay)
+{
+	int64_t bytes = replay->options->limits.disk;
+	int ret = bytes ? limit_disk(replay->scratch.path, bytes) : 0;
+
+	if (ret < 0)
+		return replay_fail(replay, ret, "cannot make a small disk");
+	ret = replay_in_scratch(replay);
+	if (bytes)
+		limit_disk_end(replay->scratch.path);
+	return ret;
+}
+
 int replay_run(struct trace *trace, const struct replay_options *options, struct replay_result *ret,
 	       char **ret_message)
 {
@@ -517,7 +545,7 @@ int replay_run(struct trace *trace, const struct replay_options *options, struct
 	if (status < 0) {
 		replay_fail(&replay, status, "cannot make a scratch directory");
 	} else {
-		status = replay_in_scratch(&replay);
+		status = replay_on_disk(&replay);
 		status = replay_leave_scratch(&replay, status);
 	}
 	scratch_clear(&replay.scratch);

@@ -10,6 +10,7 @@
 #define REPLAY_H
 
 #include "compare.h"
+#include "limit.h"
 #include "replay_call.h"
 
 #define REPLAY_MAX_DIVERGED 1000 /* then it is another trace, and replaying ends */
@@ -20,6 +21,7 @@ struct replay_options {
 	bool keep; /* leave it there */
 	int64_t to; /* stop before this call; 0: make all */
 	unsigned compare; /* COMPARE_* */
+	struct limits limits;
 	/* Called for every call that was not as recorded or not made; may be NULL. */
 	void (*report)(void *user, const struct trace_call *event,
 		       const struct replay_finding *finding);

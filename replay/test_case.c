@@ -53,6 +53,16 @@ static bool read_incomplete(struct test_case *test, const char *value)
 	return *value != '\0';
 }
 
+static bool read_descriptors(struct test_case *test, const char *value)
+{
+	return limit_parse(value, &test->limits.descriptors);
+}
+
+static bool read_disk(struct test_case *test, const char *value)
+{
+	return limit_parse(value, &test->limits.disk);
+}
+
 static const struct {
 	const char *key;
 	bool (*read)(struct test_case *test, const char *value);
@@ -60,6 +70,8 @@ static const struct {
 	{"diverges:", read_diverges},
 	{"compare:", read_compare},
 	{"incomplete:", read_incomplete},
+	{"descriptors:", read_descriptors},
+	{"disk:", read_disk},
 };
 
 static bool read_line(struct test_case *test, const char *line)
@@ -248,6 +260,7 @@ void test_case_run(struct test_case *test, const struct replay_options *options,
 	own.report = run_found;
 	own.user = &run;
 	own.at = &outcome->at;
+	own.limits = test->limits;
 	compare_parse(test->compare, &own.compare);
 	if (ret < 0) {
 		outcome_set(outcome, TEST_FAILED, "%s", message ? message : strerror(-ret));

@@ -5,6 +5,8 @@
  *   diverges: CALL WHAT   known: this call differs in WHAT (as replay names it)
  *   compare: WORDS        as replay's --compare
  *   incomplete: WHY       a part of the trace is missing on purpose
+ *   descriptors: N        as replay's --descriptors
+ *   disk: SIZE            as replay's --disk
  * Everything else is for people.
  */
 #ifndef REPLAY_TEST_CASE_H
@@ -29,6 +31,7 @@ struct test_case {
 	size_t n_known;
 	char compare[128]; /* empty: as usual */
 	bool may_be_incomplete;
+	struct limits limits;
 };
 
 enum test_verdict {

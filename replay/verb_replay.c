@@ -20,6 +20,9 @@ static const char usage[] =
 	"  --compare WHAT   more (times, owners, links, inodes, allocation) or, after\n"
 	"                   a '-', less (status, result, counts, data, attributes,\n"
 	"                   listings, names, volume) than usual; separated by commas\n"
+	"  --descriptors N  the service can open only N files at a time\n"
+	"  --disk SIZE      the share is on a disk of that size (such as 1M), in memory;\n"
+	"                   needs root\n"
 	"  --json           print the outcome as JSON\n"
 	"  -v, --verbose    print every call that was not as recorded or not made\n"
 	"Exit status: 0 all as recorded, 3 something diverged, 4 as recorded as far as\n"
@@ -46,6 +49,8 @@ static const struct option long_options[] = {
 	{"keep", no_argument, NULL, 'k'},
 	{"to", required_argument, NULL, 't'},
 	{"compare", required_argument, NULL, 'c'},
+	{"descriptors", required_argument, NULL, 'D'},
+	{"disk", required_argument, NULL, 'K'},
 	{"json", no_argument, NULL, 'j'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
@@ -56,6 +61,14 @@ static const struct option long_options[] = {
 static void report(void *user, const struct trace_call *event, const struct replay_finding *finding)
 {
 	verdict_line(user, event, finding);
+}
+
+static int take_size(const char *option, const char *text, int64_t *ret)
+{
+	if (limit_parse(text, ret))
+		return -1;
+	fprintf(stderr, "sftrace: %s takes a number like 64, 64k or 1M, not %s\n", option, text);
+	return SFTRACE_USAGE;
 }
 
 /* -1: go on, else an exit status. */
@@ -77,6 +90,10 @@ static int parse_option(int letter, struct replay_arguments *arguments)
 		return argument_call_id("--to", optarg, &options->to);
 	case 'c':
 		return argument_compare(optarg, &options->compare);
+	case 'D':
+		return take_size("--descriptors", optarg, &options->limits.descriptors);
+	case 'K':
+		return take_size("--disk", optarg, &options->limits.disk);
 	case 'j':
 		arguments->json = true;
 		return -1;

@@ -92,7 +92,8 @@ enum text_kind text_kind_of(const struct trace_call *call, unsigned parm)
 
 	if (role >= sizeof(role_kinds) / sizeof(role_kinds[0]))
 		return TEXT_RAW;
-	if (role == SHFL_ROLE_INFO_BUFFER && call->parms[2].in & SHFL_INFO_VOLUME)
+	if (role == SHFL_ROLE_INFO_BUFFER &&
+	    (call->parms[2].in & (SHFL_INFO_VOLUME | SHFL_INFO_FILE)) == SHFL_INFO_VOLUME)
 		return TEXT_VOLUME;
 	return role_kinds[role];
 }

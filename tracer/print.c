@@ -65,7 +65,7 @@ static bool parse_number(const char *text, unsigned long long max, unsigned long
 static bool is_event_name(const char *name)
 {
 	static const char *const control[] = {"connect", "disconnect"};
-	char buffer[32];
+	char buffer[48];
 
 	for (size_t i = 0; i < 2; i++)
 		if (!strcasecmp(name, control[i]))
@@ -157,7 +157,7 @@ static int parse_options(struct print_options *options, int argc, char **argv)
 
 static bool is_named(const struct print_options *options, const struct trace_call *call)
 {
-	char buffer[32];
+	char buffer[48];
 	const char *name = print_call_name(call, buffer);
 
 	for (size_t i = 0; i < options->n_names; i++)

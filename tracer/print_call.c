@@ -355,7 +355,8 @@ static void print_info(struct printing *p, const struct memory *memory)
 {
 	int flags = shfl_parm_find(p->info, SHFL_ROLE_FLAGS);
 
-	if (flags >= 0 && p->call->parms[flags].in & SHFL_INFO_VOLUME)
+	if (flags >= 0 &&
+	    (p->call->parms[flags].in & (SHFL_INFO_VOLUME | SHFL_INFO_FILE)) == SHFL_INFO_VOLUME)
 		print_volume(p, memory);
 	else
 		print_object(p, memory);
@@ -642,7 +643,7 @@ static void print_end(struct printing *p)
 	fputc('>', out_of(p));
 }
 
-const char *print_call_name(const struct trace_call *call, char buffer[32])
+const char *print_call_name(const struct trace_call *call, char buffer[48])
 {
 	const struct shfl_fn_info *info = call->kind == TRACE_HOST_CALL
 						  ? shfl_host_fn_find(call->fn)
@@ -653,9 +654,9 @@ const char *print_call_name(const struct trace_call *call, char buffer[32])
 	if (call->kind == TRACE_DISCONNECT)
 		return "disconnect";
 	if (info)
-		snprintf(buffer, 32, "SHFL_FN_%s", info->name);
+		snprintf(buffer, 48, "SHFL_FN_%s", info->name);
 	else
-		snprintf(buffer, 32, "SHFL_FN_%" PRIu32, call->fn);
+		snprintf(buffer, 48, "SHFL_FN_%" PRIu32, call->fn);
 	return buffer;
 }
 
@@ -671,7 +672,7 @@ int print_call(const struct print_context *context, const struct trace_call *cal
 {
 	struct printing p = {.context = context, .call = call};
 	int64_t since_us = (call->start_ns - context->first_ns) / 1000;
-	char name[32];
+	char name[48];
 
 	p.info = call->kind == TRACE_CALL	 ? shfl_fn_find(call->fn)
 		 : call->kind == TRACE_HOST_CALL ? shfl_host_fn_find(call->fn)

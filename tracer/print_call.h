@@ -16,7 +16,7 @@ struct print_context {
 };
 
 /* The name that -e selects by: "SHFL_FN_WRITE", "connect"; BUFFER for unknown functions. */
-const char *print_call_name(const struct trace_call *call, char buffer[32]);
+const char *print_call_name(const struct trace_call *call, char buffer[48]);
 
 /* The value of an integer parameter, by names where it has them. */
 void print_call_integer(const struct print_context *context, const struct trace_call *call,

@@ -427,7 +427,7 @@ static void print_extras(struct full *f)
 int print_call_full(const struct print_context *context, const struct trace_call *call)
 {
 	struct full f = {.context = context, .out = context->out, .call = call};
-	char name[32];
+	char name[48];
 
 	f.info = call->kind == TRACE_HOST_CALL ? shfl_host_fn_find(call->fn)
 		 : call->kind == TRACE_CALL    ? shfl_fn_find(call->fn)
