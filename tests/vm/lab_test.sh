@@ -272,6 +272,7 @@ test_agent() {
 	local status
 	mkdir "$scratch/bin"
 	cp "$bin/sf-lab" "$scratch/bin/"
+	ln -s "$BUILD_DIR/modules" "$scratch/modules"
 	cat >"$scratch/bin/sftrace" <<-'SCRIPT'
 		#!/bin/sh
 		[ "$1 $2 $4" = "agent --port --" ] || exit 1
