@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Buffers grow to the largest size seen and stay: no allocation for most calls. */
+/* Buffers grow and stay: most calls allocate nothing. */
 #include "parms.h"
 
 #include <errno.h>
@@ -10,12 +10,12 @@
 
 int parms_load(struct trace *trace, struct replay_call *call, unsigned *ret_parm)
 {
-	for (unsigned i = 0; i < replay_recorded_parms(&call->event); i++) {
-		const struct trace_parm *parm = &call->event.parms[i];
-		int ret = payload_read(trace, parm->payload_in, &call->in[i]);
+	for (unsigned i = 0; i < SHFL_MAX_PARMS; i++) {
+		const struct trace_parm *parm = &call->event.parms[i]; /* empty after the last */
+		int ret = payload_reread(trace, parm->payload_in, &call->in[i]);
 
 		if (!ret)
-			ret = payload_read(trace, parm->payload_out, &call->out[i]);
+			ret = payload_reread(trace, parm->payload_out, &call->out[i]);
 		*ret_parm = i;
 		if (ret < 0)
 			return ret;
@@ -187,18 +187,24 @@ int parms_build(struct replay_call *call, const char **ret_missing)
 	return 0;
 }
 
-void parms_unload(struct replay_call *call)
+size_t parms_room(const struct replay_call *call, size_t *ret_bytes)
 {
+	size_t room = 0;
+
+	*ret_bytes = 0;
 	for (unsigned i = 0; i < SHFL_MAX_PARMS; i++) {
-		payload_clear(&call->in[i]);
-		payload_clear(&call->out[i]);
+		room += call->in[i].room + call->out[i].room + call->buffers[i].room;
+		*ret_bytes += call->in[i].captured + call->out[i].captured +
+			      parms_bytes(&call->event.parms[i]);
 	}
+	return room;
 }
 
 void parms_clear(struct replay_call *call)
 {
-	parms_unload(call);
 	for (unsigned i = 0; i < SHFL_MAX_PARMS; i++) {
+		payload_clear(&call->in[i]);
+		payload_clear(&call->out[i]);
 		free(call->buffers[i].memory);
 		free(call->buffers[i].pages);
 	}

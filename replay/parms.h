@@ -22,9 +22,10 @@ int parms_load(struct trace *trace, struct replay_call *call, unsigned *ret_parm
  */
 int parms_build(struct replay_call *call, const char **ret_missing);
 
-/* Frees the payload, keeps the buffers for the next call. */
-void parms_unload(struct replay_call *call);
+/* Memory that the call's payload and buffers have; *ret_bytes of it are in use. */
+size_t parms_room(const struct replay_call *call, size_t *ret_bytes);
 
+/* Frees it all. Until then it is used again for the next call in this place. */
 void parms_clear(struct replay_call *call);
 
 #endif

@@ -6,9 +6,11 @@
 #include "trace.h"
 
 struct payload {
-	uint8_t *data; /* malloc'd; NULL: none */
+	uint8_t *data; /* NULL: none */
 	uint32_t captured; /* bytes in data */
 	uint32_t length; /* bytes that there were */
+	uint8_t *memory; /* malloc'd; what payload_reread() uses again */
+	size_t room;
 };
 
 /*
@@ -16,6 +18,9 @@ struct payload {
  * that were recorded; -ENOENT: the trace has no such payload.
  */
 int payload_read(struct trace *trace, int64_t id, struct payload *ret);
+
+/* The same, into memory that the payload had before. */
+int payload_reread(struct trace *trace, int64_t id, struct payload *payload);
 
 void payload_clear(struct payload *payload);
 

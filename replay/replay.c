@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "feed.h"
 #include "host_call.h"
 #include "inherit.h"
-#include "parms.h"
 #include "sandbox.h"
 #include "scratch.h"
 #include "taint.h"
@@ -40,7 +41,8 @@ struct replay {
 	struct live live;
 	struct taint taint;
 	struct host_led led;
-	struct replay_call *call; /* the one that is being made */
+	struct feed *feed;
+	struct replay_call *call; /* the one that is being made, the feed's */
 	struct replay_parked *parked;
 	char *message; /* why it cannot go on */
 	int error;
@@ -175,8 +177,7 @@ static void replay_wake(void *user, int32_t status)
 
 static void replay_parked_free(struct replay_parked *parked)
 {
-	parms_clear(parked->call);
-	free(parked->call);
+	feed_free(parked->call);
 	free(parked);
 }
 
@@ -198,18 +199,17 @@ static void replay_collect(struct replay *replay)
 	}
 }
 
-/* The call waits: keeps all of it, and takes a new place for the next one. */
+/* The call waits: keeps all of it. */
 static int replay_park(struct replay *replay, struct replay_parked *parked)
 {
 	struct replay_parked **link = &replay->parked;
 
-	replay->call = calloc(1, sizeof(*replay->call));
+	if (feed_keep(replay->feed) < 0)
+		return replay_fail(replay, -ENOMEM, "a call that waits");
 	while (*link)
 		link = &(*link)->next;
 	*link = parked;
-	parked->call->event.path = NULL; /* the cursor's, and it moves on */
-	parked->call->event.share = NULL;
-	return replay->call ? 0 : replay_fail(replay, -ENOMEM, "a call that waits");
+	return 0;
 }
 
 /* Makes a guest's call that is ready. */
@@ -235,13 +235,13 @@ static int replay_call_service(struct replay *replay, const struct replay_client
 static int replay_load(struct replay *replay, bool *ret_ready)
 {
 	struct replay_finding finding = {.verdict = REPLAY_DIVERGED};
-	unsigned parm = 0;
-	int ret = parms_load(replay->trace, replay->call, &parm);
+	int ret = replay->call->load_error;
 
 	*ret_ready = ret == 0;
 	if (ret != -EBADMSG && ret != -EUCLEAN && ret != -ENOENT)
 		return ret < 0 ? replay_fail(replay, ret, "cannot read payload") : 0;
-	snprintf(finding.what, sizeof(finding.what), "payload of parameter %u", parm);
+	snprintf(finding.what, sizeof(finding.what), "payload of parameter %u",
+		 replay->call->load_parm);
 	snprintf(finding.expected, sizeof(finding.expected), "the bytes that were recorded");
 	snprintf(finding.got, sizeof(finding.got), "%s",
 		 ret == -ENOENT ? "none" : "others: the checksum does not match");
@@ -249,18 +249,15 @@ static int replay_load(struct replay *replay, bool *ret_ready)
 	return 0;
 }
 
-/* Fills in the parameters of the current event; *ret_ready: it can be made. */
+/* Looks at what the feed could make of the current event; *ret_ready: it can be made. */
 static int replay_prepare(struct replay *replay, bool *ret_ready)
 {
 	struct replay_call *call = replay->call;
-	const char *missing;
+	const char *missing = call->missing;
 	int ret = replay_load(replay, ret_ready);
 
 	if (ret < 0 || !*ret_ready)
 		return ret;
-	ret = parms_build(call, &missing);
-	if (ret < 0)
-		return replay_fail(replay, ret, "the parameters of a call");
 	if (!missing && call->event.kind == TRACE_HOST_CALL)
 		missing = host_call_confine(call, &replay->scratch, &replay->led);
 	*ret_ready = !missing;
@@ -277,7 +274,6 @@ static int replay_guest_call(struct replay *replay)
 	bool ready;
 	int ret;
 
-	call->info = shfl_fn_find(call->event.fn);
 	if (!client)
 		client = inherit_client(&replay->live, &replay->image, &call->event);
 	if (!client) {
@@ -302,7 +298,6 @@ static int replay_host_call(struct replay *replay)
 	bool ready;
 	int ret;
 
-	call->info = shfl_host_fn_find(call->event.fn);
 	call->utf16 = true;
 	ret = replay_prepare(replay, &ready);
 	if (ret < 0 || !ready)
@@ -320,7 +315,6 @@ static int replay_connect(struct replay *replay)
 
 	if (ret < 0)
 		return replay_fail(replay, ret, "a client");
-	call->info = NULL;
 	replay->result->control++;
 	replay_ended(replay, call);
 	return 0;
@@ -337,7 +331,6 @@ static int replay_disconnect(struct replay *replay)
 		return 0;
 	}
 	live_disconnect(&replay->live, &call->event, &call->status);
-	call->info = NULL;
 	replay->result->control++;
 	replay_ended(replay, call);
 	return 0;
@@ -368,41 +361,30 @@ static int replay_event(struct replay *replay)
 		ret = replay_disconnect(replay);
 		break;
 	}
-	if (replay->call)
-		parms_unload(replay->call);
 	return ret < 0 ? ret : replay->error;
 }
 
 static bool replay_goes_on(const struct replay *replay)
 {
-	int64_t to = replay->options->to;
-
-	if (replay->result->n[REPLAY_DIVERGED] >= REPLAY_MAX_DIVERGED) {
-		replay->result->stopped = true;
-		return false;
-	}
-	return !to || replay->call->event.call_id < to;
+	if (replay->result->n[REPLAY_DIVERGED] < REPLAY_MAX_DIVERGED)
+		return true;
+	replay->result->stopped = true;
+	return false;
 }
 
 static int replay_events(struct replay *replay)
 {
-	struct trace_cursor *cursor;
-	uint32_t process = 0;
-	int ret = trace_events(replay->trace, &cursor);
+	int ret;
 
-	if (ret < 0)
-		return replay_fail(replay, ret, "cannot read the trace");
-	while ((ret = trace_next(cursor, &replay->call->event)) == 1 && replay_goes_on(replay)) {
-		client_guess_process(&replay->call->event, &process);
+	while ((ret = feed_next(replay->feed, &replay->call)) == 1 && replay_goes_on(replay)) {
 		ret = replay_event(replay);
 		if (ret < 0)
-			break;
+			return ret;
 		replay_collect(replay);
 	}
-	if (ret == -EUCLEAN)
-		replay_damaged(replay, ret);
-	trace_cursor_close(cursor);
-	return ret < 0 ? ret : 0;
+	if (ret == -EUCLEAN && feed_error(replay->feed) && !replay->message)
+		replay->message = strdup(feed_error(replay->feed));
+	return ret < 0 ? replay_fail(replay, ret, "cannot read the trace") : 0;
 }
 
 /* What still waits although it had ended in the recording. */
@@ -420,6 +402,14 @@ static void replay_report_parked(struct replay *replay)
 		compare_status_text(parked->call->event.status, finding.expected);
 		replay_found(replay, &parked->call->event, &finding);
 	}
+}
+
+static int64_t replay_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ll + now.tv_nsec;
 }
 
 static int replay_limited(struct replay *replay, struct rlimit *before)
@@ -445,8 +435,10 @@ static int replay_with_service(struct replay *replay)
 	live_init(&replay->live, replay->service);
 	replay->live.gaps = trace_is_incomplete(replay->trace, NULL) != 0;
 	ret = inherit_shares(replay->service, &replay->image, &replay->message);
+	replay->result->duration_ns = -replay_now_ns();
 	if (!ret)
 		ret = replay_limited(replay, &before);
+	replay->result->duration_ns += replay_now_ns();
 	if (!ret)
 		replay_report_parked(replay);
 	hgcm_service_unload(replay->service);
@@ -479,13 +471,15 @@ static int replay_in_thread(struct replay *replay)
 	pthread_t thread;
 	int ret;
 
-	replay->call = calloc(1, sizeof(*replay->call));
-	if (!replay->call)
-		return -ENOMEM;
+	ret = feed_start(replay->trace, replay->options->to, &replay->feed, &replay->message);
+	if (ret < 0)
+		return ret;
 	ret = pthread_create(&thread, NULL, replay_thread, replay);
 	if (ret)
-		return replay_fail(replay, -ret, "cannot start a thread");
-	pthread_join(thread, NULL);
+		replay->error = replay_fail(replay, -ret, "cannot start a thread");
+	else
+		pthread_join(thread, NULL);
+	feed_stop(replay->feed);
 	return replay->error;
 }
 
@@ -504,9 +498,6 @@ static int replay_in_scratch(struct replay *replay)
 	replay->result->inherited_shares = (int64_t)replay->image.n_inherited;
 	ret = replay_in_thread(replay);
 	image_result_clear(&replay->image);
-	if (replay->call)
-		parms_clear(replay->call);
-	free(replay->call);
 	return ret;
 }
 

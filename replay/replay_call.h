@@ -22,6 +22,12 @@ struct replay_call {
 	uint32_t n_parms; /* in parms */
 	VBOXHGCMSVCPARM parms[VBOX_HGCM_MAX_PARMS]; /* live: as it ended */
 	struct replay_buffer buffers[SHFL_MAX_PARMS];
+	const char *missing; /* what the trace lacks to make it, NULL: nothing */
+	int load_error; /* negative errno of fetching the payload of parameter load_parm */
+	unsigned load_parm;
+	size_t bytes, room; /* of payload; of the memory for it */
+	char *path; /* event.path, with room to grow */
+	size_t path_room;
 	bool filled; /* zeroes stand for data that is not in the trace */
 	bool unknown_handle; /* one that the trace has not opened */
 	int32_t status; /* live */

@@ -40,8 +40,9 @@ static void memory(unsigned i, const void *expected, uint32_t expected_size, con
 		   uint32_t got_size)
 {
 	call.event.parms[i].size = got_size;
-	call.out[i] =
-		(struct payload){(uint8_t *)(uintptr_t)expected, expected_size, expected_size};
+	call.out[i] = (struct payload){.data = (uint8_t *)(uintptr_t)expected,
+				       .captured = expected_size,
+				       .length = expected_size};
 	call.buffers[i].memory = (void *)(uintptr_t)got;
 }
 

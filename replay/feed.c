@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A ring of calls between two threads. Calls change hands in batches, so that
+ * a lock is taken and a thread woken once for many of them.
+ */
+#include "feed.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client.h"
+#include "parms.h"
+
+#define FEED_SLOTS 256u /* calls held */
+#define FEED_BATCH 32u
+#define FEED_BYTES (16u << 20) /* of payload held, but for one call */
+#define FEED_ROOM (24u << 20) /* of memory kept for reuse */
+
+struct feed {
+	pthread_t thread;
+	struct trace *trace;
+	struct trace_cursor *cursor;
+	int64_t to;
+	struct replay_call *slots[FEED_SLOTS];
+	/* The reader's own. */
+	size_t next; /* events read */
+	size_t room; /* memory of all slots */
+	uint32_t process; /* of the last event that had one */
+	/* The caller's own. */
+	size_t at; /* events given away, with the current one */
+	size_t limit; /* events that it may take without asking */
+	/* Both threads', under the lock. */
+	pthread_mutex_t lock;
+	pthread_cond_t filled, drained;
+	size_t head; /* events there to be taken */
+	size_t tail; /* events done with */
+	size_t bytes; /* in those between */
+	bool ended, stopped;
+	int error;
+	char *message;
+};
+
+static struct replay_call *feed_slot(const struct feed *feed, size_t i)
+{
+	return feed->slots[i % FEED_SLOTS];
+}
+
+/* The reader. */
+
+/* Strings of an event are the cursor's, which moves on. */
+static int feed_own_path(struct replay_call *call)
+{
+	size_t size = call->event.path ? strlen(call->event.path) + 1 : 0;
+
+	call->event.share = NULL;
+	if (size > call->path_room) {
+		char *path = realloc(call->path, size * 2);
+
+		if (!path)
+			return -ENOMEM;
+		call->path = path;
+		call->path_room = size * 2;
+	}
+	if (size)
+		call->event.path = memcpy(call->path, call->event.path, size);
+	return 0;
+}
+
+static int feed_fill(struct feed *feed, struct replay_call *call)
+{
+	int ret;
+
+	client_guess_process(&call->event, &feed->process);
+	call->info = NULL;
+	call->missing = NULL;
+	call->load_error = 0;
+	if (call->event.kind == TRACE_CALL)
+		call->info = shfl_fn_find(call->event.fn);
+	else if (call->event.kind == TRACE_HOST_CALL)
+		call->info = shfl_host_fn_find(call->event.fn);
+	ret = feed_own_path(call);
+	if (ret < 0 || (call->event.flags & TRACE_F_UNFINISHED))
+		return ret;
+	call->load_error = parms_load(feed->trace, call, &call->load_parm);
+	return call->load_error ? 0 : parms_build(call, &call->missing);
+}
+
+/* Reads the next event into a slot: 1, 0 at the end, or negative errno. */
+static int feed_read(struct feed *feed, struct replay_call *call)
+{
+	int ret;
+
+	feed->room -= call->room;
+	if (feed->room > FEED_ROOM)
+		parms_clear(call);
+	ret = trace_next(feed->cursor, &call->event);
+	if (ret != 1)
+		return ret;
+	if (feed->to && call->event.call_id >= feed->to)
+		return 0;
+	ret = feed_fill(feed, call);
+	call->room = parms_room(call, &call->bytes);
+	feed->room += call->room;
+	return ret < 0 ? ret : 1;
+}
+
+/* Hands over what was read, and waits until there is a free slot. False: stop. */
+static bool feed_publish(struct feed *feed, size_t *bytes)
+{
+	bool goes_on;
+
+	pthread_mutex_lock(&feed->lock);
+	feed->head = feed->next;
+	feed->bytes += *bytes;
+	pthread_cond_signal(&feed->filled);
+	while (!feed->stopped && feed->tail < feed->head &&
+	       (feed->next - feed->tail >= FEED_SLOTS || feed->bytes > FEED_BYTES))
+		pthread_cond_wait(&feed->drained, &feed->lock);
+	goes_on = !feed->stopped;
+	pthread_mutex_unlock(&feed->lock);
+	*bytes = 0;
+	return goes_on;
+}
+
+static void feed_end(struct feed *feed, int error)
+{
+	const char *why = error < 0 ? trace_error(feed->trace) : NULL;
+
+	pthread_mutex_lock(&feed->lock);
+	feed->head = feed->next;
+	feed->ended = true;
+	feed->error = error < 0 ? error : 0;
+	feed->message = why ? strdup(why) : NULL;
+	pthread_cond_signal(&feed->filled);
+	pthread_mutex_unlock(&feed->lock);
+}
+
+static void *feed_thread(void *argument)
+{
+	struct feed *feed = argument;
+	size_t bytes = 0;
+	int ret = 1;
+
+	while (ret == 1) {
+		struct replay_call *call = feed_slot(feed, feed->next);
+
+		ret = feed_read(feed, call);
+		if (ret != 1)
+			break;
+		feed->next++;
+		bytes += call->bytes;
+		/* The first ones at once: who waits for them has nothing else to do. */
+		if ((feed->next % FEED_BATCH == 0 || feed->next < FEED_BATCH ||
+		     bytes > FEED_BYTES / 4) &&
+		    !feed_publish(feed, &bytes))
+			break;
+	}
+	feed_end(feed, ret);
+	return NULL;
+}
+
+/* The caller. */
+
+static void feed_free_slots(struct feed *feed)
+{
+	for (size_t i = 0; i < FEED_SLOTS; i++)
+		feed_free(feed->slots[i]);
+}
+
+static int feed_open(struct feed *feed, struct trace *trace, char **ret_message)
+{
+	const char *file = sqlite3_db_filename(trace_db(trace), "main");
+	int ret;
+
+	for (size_t i = 0; i < FEED_SLOTS; i++) {
+		feed->slots[i] = calloc(1, sizeof(*feed->slots[i]));
+		if (!feed->slots[i])
+			return -ENOMEM;
+	}
+	ret = trace_open(file, &feed->trace, ret_message);
+	return ret < 0 ? ret : trace_events(feed->trace, &feed->cursor);
+}
+
+static void feed_close(struct feed *feed)
+{
+	trace_cursor_close(feed->cursor);
+	trace_close(feed->trace);
+	feed_free_slots(feed);
+	free(feed->message);
+	free(feed);
+}
+
+int feed_start(struct trace *trace, int64_t to, struct feed **ret, char **ret_message)
+{
+	struct feed *feed = calloc(1, sizeof(*feed));
+	int status;
+
+	if (!feed)
+		return -ENOMEM;
+	feed->to = to;
+	status = feed_open(feed, trace, ret_message);
+	if (status < 0) {
+		feed_close(feed);
+		return status;
+	}
+	pthread_mutex_init(&feed->lock, NULL);
+	pthread_cond_init(&feed->filled, NULL);
+	pthread_cond_init(&feed->drained, NULL);
+	status = -pthread_create(&feed->thread, NULL, feed_thread, feed);
+	if (status < 0) {
+		feed_close(feed);
+		return status;
+	}
+	*ret = feed;
+	return 0;
+}
+
+/* Gives back what was taken, and waits until there is more. */
+static int feed_more(struct feed *feed)
+{
+	int ret;
+
+	pthread_mutex_lock(&feed->lock);
+	for (; feed->tail < feed->at; feed->tail++)
+		feed->bytes -= feed_slot(feed, feed->tail)->bytes;
+	pthread_cond_signal(&feed->drained);
+	while (feed->head == feed->at && !feed->ended)
+		pthread_cond_wait(&feed->filled, &feed->lock);
+	feed->limit = feed->head;
+	if (feed->limit > feed->at + FEED_BATCH)
+		feed->limit = feed->at + FEED_BATCH;
+	ret = feed->head > feed->at ? 1 : feed->error;
+	pthread_mutex_unlock(&feed->lock);
+	return ret;
+}
+
+int feed_next(struct feed *feed, struct replay_call **ret)
+{
+	if (feed->at == feed->limit) {
+		int status = feed_more(feed);
+
+		if (status != 1)
+			return status;
+	}
+	*ret = feed_slot(feed, feed->at++);
+	return 1;
+}
+
+int feed_keep(struct feed *feed)
+{
+	struct replay_call **slot = &feed->slots[(feed->at - 1) % FEED_SLOTS];
+	struct replay_call *fresh = calloc(1, sizeof(*fresh));
+
+	if (!fresh)
+		return -ENOMEM;
+	fresh->bytes = (*slot)->bytes; /* as both threads have counted them */
+	fresh->room = (*slot)->room;
+	*slot = fresh;
+	return 0;
+}
+
+void feed_free(struct replay_call *call)
+{
+	if (!call)
+		return;
+	parms_clear(call);
+	free(call->path);
+	free(call);
+}
+
+const char *feed_error(const struct feed *feed)
+{
+	return feed->message;
+}
+
+void feed_stop(struct feed *feed)
+{
+	if (!feed)
+		return;
+	pthread_mutex_lock(&feed->lock);
+	feed->stopped = true;
+	pthread_cond_signal(&feed->drained);
+	pthread_mutex_unlock(&feed->lock);
+	pthread_join(feed->thread, NULL);
+	pthread_mutex_destroy(&feed->lock);
+	pthread_cond_destroy(&feed->filled);
+	pthread_cond_destroy(&feed->drained);
+	feed_close(feed);
+}
