@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The service when something runs out: descriptors, space, clients, the share itself. */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "service_driver.h"
 
@@ -98,6 +103,42 @@ Test(service_limits, disk_full, .init = start)
 	client_disconnect(guest);
 	remove_share("rw");
 	umount2(host_path("rw/d"), MNT_DETACH);
+}
+
+/* From now on this process's positional writes fail, as they do when a quota is used up. */
+static bool fail_writes(unsigned error)
+{
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pwrite64, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pwritev, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {sizeof(program) / sizeof(program[0]), program};
+
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+}
+
+Test(service_limits, quota_used_up, .init = start)
+{
+	uint64_t handle = open_handle(guest, rw, "/d/f", OPEN_OLD | RW);
+	char page[4096] = "second", text[16];
+	void *pages[] = {page};
+
+	cr_assert_eq(write_at(guest, rw, handle, 0, "first", 5), VINF_SUCCESS);
+	if (!fail_writes(EDQUOT))
+		cr_skip_test("system calls cannot be filtered here");
+	cr_expect_eq(write_at(guest, rw, handle, 5, page, 6), VERR_DISK_FULL);
+	cr_expect_eq(parms[2].u.uint64, 5, "the offset has moved");
+	cr_expect_eq(parms[3].u.uint32, 0);
+	cr_expect_eq(CALL(guest, SHFL_FN_WRITE, P32(rw), P64(handle), P64(5), P32(6),
+			  PPAGES(pages, 1, 6)),
+		     VERR_DISK_FULL);
+	cr_expect_eq(parms[3].u.uint32, 0);
+	host_read("rw/d/f", text, sizeof(text));
+	cr_expect_str_eq(text, "first");
 }
 
 Test(service_limits, clients, .init = start)

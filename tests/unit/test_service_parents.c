@@ -5,6 +5,7 @@
  */
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 
 #include "service_driver.h"
 
@@ -38,6 +39,29 @@ static long long size_of(const char *path, unsigned times)
 	if (status != VINF_SUCCESS)
 		return status;
 	return made.Result == SHFL_FILE_EXISTS ? made.Info.cbObject : -made.Result;
+}
+
+/* How many directories are watched: 0, and nothing is kept. */
+static unsigned watched(void)
+{
+	char path[64], target[64], line[256];
+	unsigned n = 0;
+	FILE *info;
+
+	for (int fd = 0; fd < 256; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		memset(target, 0, sizeof(target));
+		if (readlink(path, target, sizeof(target) - 1) < 0 ||
+		    strcmp(target, "anon_inode:inotify"))
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+		info = fopen(path, "r");
+		while (info && fgets(line, sizeof(line), info))
+			n += !strncmp(line, "inotify wd:", 11);
+		if (info)
+			fclose(info);
+	}
+	return n;
 }
 
 Test(service_parents, renamed, .init = start)
@@ -138,6 +162,57 @@ Test(service_parents, mounted_over, .init = start)
 	cr_expect_eq(size_of("/a/b/file", 1), -SHFL_FILE_NOT_FOUND);
 	cr_assert_eq(umount(host_path("rw/a")), 0);
 	cr_expect_eq(size_of("/a/b/file", 1), 3);
+}
+
+/* A network's file system changes without this kernel's doing; ramfs stands for those. */
+Test(service_parents, other_file_systems, .init = start)
+{
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		cr_skip_test("mounting is not permitted here");
+	cr_assert_eq(size_of("/a/b/file", 4), 3);
+	cr_expect_gt(watched(), 0, "nothing is kept at all");
+	cr_assert_eq(mount("test", host_path("plain"), "ramfs", 0, NULL), 0);
+	cr_assert_eq(map_share(guest, "plain"), 3);
+	mkdir(host_path("plain/d"), 0755);
+	host_file("plain/d/file", "here");
+	cr_assert_eq(CALL(guest, SHFL_FN_UNMAP_FOLDER, P32(rw)), VINF_SUCCESS);
+	cr_assert_eq(map_share(guest, "rw"), rw); /* forgets what was kept */
+	cr_assert_eq(watched(), 0);
+	rw = 3;
+	cr_expect_eq(size_of("/d/file", 4), 4);
+	cr_expect_eq(watched(), 0, "directories of a file system that is not trusted are kept");
+	client_disconnect(guest);
+	remove_share("plain");
+	umount2(host_path("plain"), MNT_DETACH);
+}
+
+static void chown_tree(uid_t uid)
+{
+	static const char *const names[] = {"", "rw", "rw/a", "rw/a/b", "rw/a/b/file"};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		cr_assert_eq(chown(host_path(names[i]), uid, (gid_t)-1), 0);
+}
+
+/* A service that is not root's: a way that is closed is closed at once, and opens again. */
+Test(service_parents, permissions, .init = start)
+{
+	if (geteuid())
+		cr_skip_test("this needs another user to be");
+	chown_tree(65534);
+	cr_assert_eq(seteuid(65534), 0);
+	prctl(PR_SET_DUMPABLE, 1); /* or /proc/self is root's */
+	cr_assert_eq(size_of("/a/b/file", 4), 3);
+	cr_expect_gt(watched(), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		const char *closed = i ? "rw/a/b" : "rw/a";
+
+		cr_assert_eq(chmod(host_path(closed), 0600), 0);
+		cr_expect_eq(size_of("/a/b/file", 1), VERR_ACCESS_DENIED, "%s", closed);
+		cr_assert_eq(chmod(host_path(closed), 0700), 0);
+		cr_expect_eq(size_of("/a/b/file", 4), 3, "%s", closed);
+	}
+	cr_assert_eq(seteuid(0), 0);
 }
 
 /* More directories than are kept, deeper than is watched. */

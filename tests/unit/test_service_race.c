@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A host process that swaps a directory for a link out of the share and back while a
- * guest works beneath it. SF_RACE_ROUNDS: how often the guest tries (100 000).
+ * guest works beneath it. SF_RACE_ROUNDS: how often the guest tries; 100 000, or 1 000 000
+ * with SFTRACE_SOAK.
  */
 #include <pthread.h>
 
@@ -11,6 +12,7 @@ TestSuite(service_race, .fini = driver_finish);
 
 #define SECRET "gold"
 #define DEFAULT_ROUNDS 100000
+#define SOAK_ROUNDS 1000000
 
 static struct client *guest;
 static uint32_t rw;
@@ -156,11 +158,12 @@ static void expect_only(const char *dir, const char *const names[], unsigned n)
 	closedir(stream);
 }
 
-Test(service_race, beneath_a_swapped_directory, .init = start, .timeout = 600)
+Test(service_race, beneath_a_swapped_directory, .init = start, .timeout = 1400)
 {
 	static const char *const top[] = {SECRET, "er"}, *const below[] = {SECRET};
 	const char *wanted = getenv("SF_RACE_ROUNDS");
-	unsigned long rounds = wanted ? strtoul(wanted, NULL, 10) : DEFAULT_ROUNDS;
+	unsigned long usual = getenv("SFTRACE_SOAK") ? SOAK_ROUNDS : DEFAULT_ROUNDS;
+	unsigned long rounds = wanted ? strtoul(wanted, NULL, 10) : usual;
 	pthread_t thread;
 	char data[16];
 
