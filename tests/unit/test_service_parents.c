@@ -215,6 +215,20 @@ Test(service_parents, permissions, .init = start)
 	cr_assert_eq(seteuid(0), 0);
 }
 
+/* What happens to the files in a directory does not make it forgotten. */
+Test(service_parents, changed_files, .init = start)
+{
+	unsigned before;
+
+	cr_assert_eq(size_of("/a/b/file", 4), 3);
+	before = watched();
+	cr_assert_gt(before, 0);
+	cr_assert_eq(chmod(host_path("rw/a/b/file"), 0600), 0);
+	cr_assert_eq(utimensat(AT_FDCWD, host_path("rw/a/b/file"), NULL, 0), 0);
+	cr_expect_eq(size_of("/a/b/file", 1), 3);
+	cr_expect_eq(watched(), before);
+}
+
 /* More directories than are kept, deeper than is watched. */
 Test(service_parents, many, .init = start)
 {

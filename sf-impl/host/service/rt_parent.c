@@ -7,8 +7,9 @@
  *   ".." nor followed if it is a link, so it is done in that very directory.
  * - The directory was reached from the share's root without a link or a mount on
  *   the way, and inotify watches each directory of that way since before it was
- *   looked at: a rename or a change of permissions of one of them, or a change of
- *   the mounts, leaves an event, and one event makes everything forgotten.
+ *   looked at: a rename of one of them, a change of permissions of one before the
+ *   last, or a change of the mounts leaves an event, and one event makes everything
+ *   forgotten.
  * - A removed directory has no events while it is held open, and no entries either:
  *   who finds nothing in it asks whether it is still linked.
  */
@@ -158,13 +159,19 @@ static bool remember_watch(int watch)
 	return true;
 }
 
-static bool watch_directory(int fd)
+/*
+ * Permissions matter of directories that are passed through; those of the last are
+ * checked by each use of it. IN_ATTRIB also comes for every file within, so who sets
+ * a file's times would have everything forgotten.
+ */
+static bool watch_directory(int fd, bool is_last)
 {
+	const uint32_t events = IN_MOVE_SELF | IN_DELETE_SELF | IN_MASK_ADD;
 	char name[32];
 	int watch;
 
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	watch = inotify_add_watch(cache.inotify, name, IN_MOVE_SELF | IN_DELETE_SELF | IN_ATTRIB);
+	watch = inotify_add_watch(cache.inotify, name, is_last ? events : events | IN_ATTRIB);
 	return watch >= 0 && remember_watch(watch);
 }
 
@@ -183,14 +190,14 @@ static int open_component(int dir, const char *name)
  * Opens it, watches it, and looks whether it is still there. Subvolumes of Btrfs are
  * not entered: they go with all that is in them.
  */
-static int step_into(int dir, const char *name)
+static int step_into(int dir, const char *name, bool is_last)
 {
 	int fd = open_component(dir, name);
 	struct stat above, before, after;
 
 	if (fd < 0)
 		return fd;
-	if (watch_directory(fd) && !fstat(dir, &above) && !fstat(fd, &before) &&
+	if (watch_directory(fd, is_last) && !fstat(dir, &above) && !fstat(fd, &before) &&
 	    !fstatat(dir, name, &after, AT_SYMLINK_NOFOLLOW) && above.st_dev == before.st_dev &&
 	    before.st_dev == after.st_dev && before.st_ino == after.st_ino)
 		return fd;
@@ -208,7 +215,7 @@ static int walk(int root, const char *path)
 
 	strcpy(text, path);
 	while ((name = strsep(&rest, "/"))) {
-		next = step_into(dir, name);
+		next = step_into(dir, name, !rest);
 		if (dir != root)
 			close(dir);
 		if (next < 0)
