@@ -116,7 +116,7 @@ static bool feed_publish(struct feed *feed, size_t *bytes)
 	feed->bytes += *bytes;
 	pthread_cond_signal(&feed->filled);
 	while (!feed->stopped && feed->tail < feed->head &&
-	       (feed->next - feed->tail >= FEED_SLOTS || feed->bytes > FEED_BYTES))
+	       (feed->next - feed->tail > FEED_SLOTS - FEED_BATCH || feed->bytes > FEED_BYTES))
 		pthread_cond_wait(&feed->drained, &feed->lock);
 	goes_on = !feed->stopped;
 	pthread_mutex_unlock(&feed->lock);
@@ -143,6 +143,7 @@ static void *feed_thread(void *argument)
 	size_t bytes = 0;
 	int ret = 1;
 
+	pthread_setname_np(pthread_self(), "sftrace-feed");
 	while (ret == 1) {
 		struct replay_call *call = feed_slot(feed, feed->next);
 
