@@ -21,6 +21,7 @@
 	VERB(cut, "some calls of a trace, and what they depend on")                   \
 	VERB(redact, "a trace without its names and contents") \
 	VERB(synth, "make a trace from lines as print shows them") \
+	VERB(diff, "compare two traces of the same work") \
 	VERB(doctor, "what can be recorded on this machine, and why not")
 /* clang-format on */
 
