@@ -115,6 +115,18 @@ static int buffer_paginate(struct replay_buffer *buffer, size_t n)
 	return 0;
 }
 
+/* The service only reads it, and all of it is there: it needs no copy. */
+static bool parms_read_only(const struct replay_call *call, unsigned i)
+{
+	const struct shfl_parm_info *info = parms_info(call, i);
+	const struct trace_parm *recorded = &call->event.parms[i];
+
+	return info && call->event.kind == TRACE_CALL &&
+	       call->event.n_parms == call->info->n_parms && info->direction == SHFL_DIR_IN &&
+	       recorded->type == VBOX_HGCM_SVC_PARM_PTR && recorded->size > 0 &&
+	       call->in[i].captured >= recorded->size;
+}
+
 static int parms_build_memory(struct replay_call *call, unsigned i)
 {
 	const struct trace_parm *recorded = &call->event.parms[i];
@@ -124,6 +136,11 @@ static int parms_build_memory(struct replay_call *call, unsigned i)
 	uint32_t n = (recorded->size + PARMS_PAGE_SIZE - 1) / PARMS_PAGE_SIZE;
 	uint32_t filled = payload->captured < recorded->size ? payload->captured : recorded->size;
 
+	if (parms_read_only(call, i)) {
+		parm->u.pointer.size = recorded->size;
+		parm->u.pointer.addr = payload->data;
+		return 0;
+	}
 	if (buffer_reserve(buffer, recorded->size) < 0)
 		return -ENOMEM;
 	if (filled)
@@ -172,8 +189,10 @@ int parms_build(struct replay_call *call, const char **ret_missing)
 		return 0;
 	}
 	/* What stands in those that are not recorded no function reads. */
-	memset(call->parms, 0, sizeof(call->parms));
 	call->n_parms = call->event.n_parms;
+	if (call->n_parms > recorded)
+		memset(&call->parms[recorded], 0,
+		       (call->n_parms - recorded) * sizeof(call->parms[0]));
 	for (unsigned i = 0; i < recorded; i++) {
 		int ret;
 

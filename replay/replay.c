@@ -44,6 +44,7 @@ struct replay {
 	struct feed *feed;
 	struct replay_call *call; /* the one that is being made, the feed's */
 	struct replay_parked *parked;
+	struct replay_parked *spare; /* for the next call that may wait */
 	char *message; /* why it cannot go on */
 	int error;
 };
@@ -209,6 +210,7 @@ static int replay_park(struct replay *replay, struct replay_parked *parked)
 	while (*link)
 		link = &(*link)->next;
 	*link = parked;
+	replay->spare = NULL;
 	return 0;
 }
 
@@ -216,17 +218,17 @@ static int replay_park(struct replay *replay, struct replay_parked *parked)
 static int replay_call_service(struct replay *replay, const struct replay_client *client)
 {
 	struct replay_call *call = replay->call;
-	struct replay_parked *parked = calloc(1, sizeof(*parked));
+	struct replay_parked *parked = replay->spare ? replay->spare : calloc(1, sizeof(*parked));
 
 	if (!parked)
 		return -ENOMEM;
 	parked->call = call;
+	replay->spare = parked;
 	replay->result->calls++;
 	call->status = hgcm_call(replay->service, client->live, call->event.fn, call->n_parms,
 				 call->parms, HGCM_WAIT_LATER, replay_wake, parked);
 	if (call->status == VINF_HGCM_ASYNC_EXECUTE)
 		return replay_park(replay, parked);
-	free(parked);
 	replay_ended(replay, call);
 	return 0;
 }
@@ -404,11 +406,11 @@ static void replay_report_parked(struct replay *replay)
 	}
 }
 
-static int64_t replay_now_ns(void)
+static int64_t replay_clock_ns(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return now.tv_sec * 1000000000ll + now.tv_nsec;
 }
 
@@ -435,10 +437,12 @@ static int replay_with_service(struct replay *replay)
 	live_init(&replay->live, replay->service);
 	replay->live.gaps = trace_is_incomplete(replay->trace, NULL) != 0;
 	ret = inherit_shares(replay->service, &replay->image, &replay->message);
-	replay->result->duration_ns = -replay_now_ns();
+	replay->result->duration_ns = -replay_clock_ns(CLOCK_MONOTONIC);
+	replay->result->cpu_ns = -replay_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	if (!ret)
 		ret = replay_limited(replay, &before);
-	replay->result->duration_ns += replay_now_ns();
+	replay->result->duration_ns += replay_clock_ns(CLOCK_MONOTONIC);
+	replay->result->cpu_ns += replay_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	if (!ret)
 		replay_report_parked(replay);
 	hgcm_service_unload(replay->service);
@@ -448,6 +452,7 @@ static int replay_with_service(struct replay *replay)
 		replay_parked_free(replay->parked);
 		replay->parked = next;
 	}
+	free(replay->spare);
 	live_clear(&replay->live);
 	taint_clear(&replay->taint);
 	return ret;

@@ -36,6 +36,7 @@ struct replay_result {
 	int64_t filled; /* WRITEs made with zeroes for data that is not in the trace */
 	int64_t uncompared; /* made, but not all of it can be compared */
 	int64_t duration_ns; /* from the first event to the last */
+	int64_t cpu_ns; /* of it, processor time of the thread that made the calls */
 	int64_t built, unbuilt; /* files of the state before the trace */
 	int64_t inherited_clients, inherited_shares; /* there before the trace */
 	bool confined; /* the kernel kept the service inside of the scratch directory */

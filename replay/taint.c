@@ -19,6 +19,12 @@ static const struct shfl_fn_info *taint_function(const struct trace_call *event)
 	return event->kind == TRACE_CALL ? shfl_fn_find(event->fn) : NULL;
 }
 
+/* The usual case, and the fast one. */
+static bool taint_is_nothing(const struct taint *taint)
+{
+	return !taint->everything && !taint->files.n;
+}
+
 static bool is_about_mappings(const struct trace_call *event)
 {
 	const struct shfl_fn_info *info = taint_function(event);
@@ -297,6 +303,8 @@ void taint_made(struct taint *taint, const struct replay_call *call)
 		return;
 	if (destination_parm(event->fn) >= 0)
 		taint_followed(taint, call);
+	if (taint_is_nothing(taint))
+		return;
 	if (event->fn == SHFL_FN_CREATE)
 		taint_created(taint, call);
 	if (event->fn != SHFL_FN_COPY_FILE_PART)
@@ -355,7 +363,7 @@ unsigned taint_compare(const struct taint *taint, const struct replay_call *call
 
 	if (event->kind == TRACE_HOST_CALL || is_about_mappings(event))
 		return taint->mappings ? 0 : what;
-	if (event->kind != TRACE_CALL || !call->info)
+	if (event->kind != TRACE_CALL || !call->info || taint_is_nothing(taint))
 		return what;
 	if (!event->path && shfl_parm_find(call->info, SHFL_ROLE_PATH) < 0 &&
 	    shfl_parm_find(call->info, SHFL_ROLE_HANDLE) < 0)

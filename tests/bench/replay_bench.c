@@ -61,11 +61,11 @@ static void die(const char *what, const char *on)
 	exit(1);
 }
 
-static int64_t now_ns(void)
+static int64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return now.tv_sec * 1000000000ll + now.tv_nsec;
 }
 
@@ -76,6 +76,12 @@ static void load_service(struct bench *bench)
 	if (hgcm_service_load(SFSERVICE_PATH, &bench->service, &message) < 0)
 		die("cannot load the service", message);
 }
+
+/* What the processes of the runs return, by run. */
+struct figures {
+	double bare[MAX_RUNS], replay[MAX_RUNS], all[MAX_RUNS], ratio[MAX_RUNS];
+	double bare_cpu[MAX_RUNS], cpu[MAX_RUNS]; /* microseconds a call, in the calling thread */
+};
 
 /* Recording. */
 
@@ -356,11 +362,11 @@ static void bare_loop(struct bench *bench, struct bare_call *calls, size_t n)
 	}
 }
 
-static double run_bare(struct bench *bench)
+static void run_bare(struct bench *bench, struct figures *figures, int i)
 {
 	char share[96], *message = NULL;
 	struct bare_call *calls;
-	int64_t start;
+	int64_t start, cpu;
 	size_t n;
 
 	snprintf(share, sizeof(share), "%s/bare", bench->dir);
@@ -370,38 +376,36 @@ static double run_bare(struct bench *bench)
 	load_service(bench);
 	hgcm_add_share(bench->service, "work", share, SHFL_ADD_MAPPING_F_WRITABLE, NULL);
 	hgcm_connect(bench->service, 1, &bench->client);
-	start = now_ns();
+	start = clock_ns(CLOCK_MONOTONIC);
+	cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	bare_loop(bench, calls, n);
-	start = now_ns() - start;
+	figures->bare_cpu[i] = (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu) / 1e3 / (double)n;
+	figures->bare[i] = (double)n * NSEC_PER_SEC / (double)(clock_ns(CLOCK_MONOTONIC) - start);
 	hgcm_service_unload(bench->service);
 	rmdir(share);
-	return (double)n * NSEC_PER_SEC / (double)start;
 }
 
 /* The replay. */
 
-static double run_replay(struct bench *bench, double *ret_all)
+static void run_replay(struct bench *bench, struct figures *figures, int i)
 {
 	const struct replay_options options = {.service = SFSERVICE_PATH, .compare = COMPARE_USUAL};
 	struct replay_result result;
 	char *message = NULL;
-	int64_t start = now_ns();
+	int64_t start = clock_ns(CLOCK_MONOTONIC);
 
 	if (trace_open(bench->file, &bench->trace, &message) < 0 ||
 	    replay_run(bench->trace, &options, &result, &message) < 0)
 		die("cannot replay", message);
-	start = now_ns() - start;
+	start = clock_ns(CLOCK_MONOTONIC) - start;
 	if (replay_exit_status(&result, false) != 0)
 		die("the replay diverged", result.first.what);
-	*ret_all = (double)result.calls * NSEC_PER_SEC / (double)start;
-	return (double)result.calls * NSEC_PER_SEC / (double)result.duration_ns;
+	figures->all[i] = (double)result.calls * NSEC_PER_SEC / (double)start;
+	figures->replay[i] = (double)result.calls * NSEC_PER_SEC / (double)result.duration_ns;
+	figures->cpu[i] = (double)result.cpu_ns / 1e3 / (double)result.calls;
 }
 
 /* Side by side. */
-
-struct figures {
-	double bare[MAX_RUNS], replay[MAX_RUNS], all[MAX_RUNS], ratio[MAX_RUNS];
-};
 
 static long in_child(struct bench *bench, struct figures *figures, int i, bool bare)
 {
@@ -413,9 +417,9 @@ static long in_child(struct bench *bench, struct figures *figures, int i, bool b
 	pid = fork();
 	if (pid == 0) {
 		if (bare)
-			figures->bare[i] = run_bare(bench);
+			run_bare(bench, figures, i);
 		else
-			figures->replay[i] = run_replay(bench, &figures->all[i]);
+			run_replay(bench, figures, i);
 		_exit(0);
 	}
 	if (pid < 0 || wait4(pid, &status, 0, &usage) < 0 || status != 0)
@@ -461,6 +465,9 @@ static void compare_runs(struct bench *bench)
 	lowest = figures->ratio[0];
 	printf("  (%.2f to %.2f in %d pairs)\n", lowest, figures->ratio[bench->runs - 1],
 	       bench->runs);
+	printf("processor time       %12.2f us a call in the bare loop, %.2f us in replay's "
+	       "thread\n",
+	       median(figures->bare_cpu, bench->runs), median(figures->cpu, bench->runs));
 	printf("memory of a replay   %12ld KiB\n", rss);
 }
 
