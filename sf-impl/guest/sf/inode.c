@@ -109,7 +109,8 @@ static int inode_set(struct inode *inode, void *data)
 
 static void set_operations(struct inode *inode)
 {
-	inode->i_flags |= S_NOATIME | S_NOCMTIME;
+	/* nor has anything security attributes or setuid bits that a write takes away */
+	inode->i_flags |= S_NOATIME | S_NOCMTIME | S_NOSEC;
 	inode->i_op = &sf_file_inode_operations;
 	switch (inode->i_mode & S_IFMT) {
 	case S_IFREG:

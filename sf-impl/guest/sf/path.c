@@ -8,6 +8,8 @@
 #include <linux/slab.h>
 #include "sf.h"
 
+#define SHORT_PATH_SIZE 256u /* enough for most */
+
 static bool utf8_valid(const u8 *text, int length)
 {
 	unicode_t character;
@@ -49,11 +51,14 @@ static int nls_to_utf8(struct nls_table *nls, const char *text, char *buffer, in
 	return used;
 }
 
-/* Makes a string of @text, which may lie in the string's own buffer. */
-static int fill_string(struct sf_share *share, SHFLSTRING *string, const char *text)
+/*
+ * Makes a string of @text, which may lie in the string's own buffer if it need
+ * not be translated. @size: of the string with its header.
+ */
+static int fill_string(struct sf_share *share, SHFLSTRING *string, u32 size, const char *text)
 {
 	char *buffer = (char *)string->String.utf8;
-	int room = SF_PATH_SIZE - SHFLSTRING_HEADER_SIZE - 1;
+	int room = size - SHFLSTRING_HEADER_SIZE - 1;
 	int length;
 
 	if (share->nls) {
@@ -76,19 +81,19 @@ static int fill_string(struct sf_share *share, SHFLSTRING *string, const char *t
 
 SHFLSTRING *sf_string_get(struct sf_share *share, const char *text)
 {
-	SHFLSTRING *string = __getname();
+	SHFLSTRING *string = kmalloc(SF_PATH_SIZE, GFP_KERNEL);
 	int ret;
 
 	if (!string)
 		return ERR_PTR(-ENOMEM);
-	ret = fill_string(share, string, text);
+	ret = fill_string(share, string, SF_PATH_SIZE, text);
 	if (!ret)
 		return string;
-	__putname(string);
+	kfree(string);
 	return ERR_PTR(ret);
 }
 
-SHFLSTRING *sf_path_get(struct sf_share *share, struct dentry *dentry)
+static SHFLSTRING *translated_path(struct sf_share *share, struct dentry *dentry)
 {
 	char *buffer = __getname();
 	SHFLSTRING *string;
@@ -102,10 +107,38 @@ SHFLSTRING *sf_path_get(struct sf_share *share, struct dentry *dentry)
 	return string;
 }
 
+/* A path in a string of @size bytes, if it fits in there. */
+static SHFLSTRING *plain_path(struct sf_share *share, struct dentry *dentry, u32 size)
+{
+	SHFLSTRING *string = kmalloc(size, GFP_KERNEL);
+	char *path;
+	int ret;
+
+	if (!string)
+		return ERR_PTR(-ENOMEM);
+	path = dentry_path_raw(dentry, (char *)string->String.utf8, size - SHFLSTRING_HEADER_SIZE);
+	ret = IS_ERR(path) ? PTR_ERR(path) : fill_string(share, string, size, path);
+	if (!ret)
+		return string;
+	kfree(string);
+	return ERR_PTR(ret);
+}
+
+SHFLSTRING *sf_path_get(struct sf_share *share, struct dentry *dentry)
+{
+	SHFLSTRING *path;
+
+	if (share->nls)
+		return translated_path(share, dentry);
+	/* a kernel that clears what it allocates takes long for a page */
+	path = plain_path(share, dentry, SHORT_PATH_SIZE);
+	return path == ERR_PTR(-ENAMETOOLONG) ? plain_path(share, dentry, SF_PATH_SIZE) : path;
+}
+
 void sf_path_put(SHFLSTRING *path)
 {
 	if (!IS_ERR_OR_NULL(path))
-		__putname(path);
+		kfree(path);
 }
 
 static int utf8_to_nls(struct nls_table *nls, const u8 *name, u32 length, char *buffer, u32 size)

@@ -13,6 +13,13 @@
 #define EMBED_MAX 1024u /* a larger buffer is passed by its pages */
 #define MAX_BUFFERS 10
 
+/* Kernels may clear what functions have on the stack; this is too large for that at each call. */
+#if __has_attribute(uninitialized)
+#define NOT_CLEARED __attribute__((uninitialized))
+#else
+#define NOT_CLEARED
+#endif
+
 enum hgcm_form { FORM_VALUE, FORM_EMPTY, FORM_EMBEDDED, FORM_PAGES, FORM_CALLER_LIST };
 
 /* How one parameter travels. */
@@ -164,19 +171,15 @@ static int plan_list(struct hgcm_call *call, struct hgcm_parm *parm,
 	return VINF_SUCCESS;
 }
 
-static int plan_value(struct hgcm_call *call, struct hgcm_parm *parm,
-		      const HGCMFunctionParameter64 *source)
+static bool is_value(u32 type)
 {
-	parm->form = FORM_VALUE;
-	return VINF_SUCCESS;
+	return type == VMMDevHGCMParmType_32bit || type == VMMDevHGCMParmType_64bit;
 }
 
 typedef int plan_fn(struct hgcm_call *call, struct hgcm_parm *parm,
 		    const HGCMFunctionParameter64 *source);
 
 static plan_fn *const planners[] = {
-	[VMMDevHGCMParmType_32bit] = plan_value,
-	[VMMDevHGCMParmType_64bit] = plan_value,
 	[VMMDevHGCMParmType_LinAddr] = plan_linear,
 	[VMMDevHGCMParmType_LinAddr_In] = plan_linear,
 	[VMMDevHGCMParmType_LinAddr_Out] = plan_linear,
@@ -196,6 +199,9 @@ static int make_plan(struct hgcm_call *call)
 	call->request_size = ALIGN(sizeof(VMMDevHGCMCall) + call->count * sizeof(*call->parms), 8);
 	for (i = 0; i < call->count && VBOX_SUCCESS(rc); i++) {
 		type = call->parms[i].type;
+		call->plan[i].form = FORM_VALUE;
+		if (is_value(type))
+			continue;
 		if (type >= ARRAY_SIZE(planners) || !planners[type])
 			return VERR_INVALID_PARAMETER;
 		rc = planners[type](call, &call->plan[i], &call->parms[i]);
@@ -241,7 +247,7 @@ static void fill_parm(const struct hgcm_call *call, u32 index)
 	target->type = source->type;
 	switch (parm->form) {
 	case FORM_VALUE:
-		target->u.value64 = source->u.value64;
+		*target = *source;
 		break;
 	case FORM_EMPTY:
 		target->type = VMMDevHGCMParmType_LinAddr;
@@ -336,7 +342,7 @@ static int perform_call(struct hgcm_call *call, u32 requestor, struct vboxguest_
 noinline int VbglR0HGCMInternalCall(struct VBoxGuestHGCMCallInfo *info, size_t size, u32 flags,
 				    u32 requestor, struct vboxguest_wait *wait)
 {
-	struct hgcm_call call; /* large: only what is used of it is cleared */
+	struct hgcm_call call NOT_CLEARED; /* only what is used of it is cleared */
 	int rc;
 
 	call.info = info;
@@ -345,7 +351,8 @@ noinline int VbglR0HGCMInternalCall(struct VBoxGuestHGCMCallInfo *info, size_t s
 	call.count = min(info->cParms, VMMDEV_MAX_HGCM_PARMS);
 	call.user = flags & VBGLR0_HGCM_USER;
 	call.buffers = 0;
-	memset(call.plan, 0, call.count * sizeof(call.plan[0]));
+	if (call.user) /* whose buffers have copies, to be freed */
+		memset(call.plan, 0, call.count * sizeof(call.plan[0]));
 	wait->leaked = false;
 	rc = make_plan(&call);
 	if (VBOX_SUCCESS(rc))

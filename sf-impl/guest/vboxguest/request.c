@@ -12,6 +12,7 @@
 #define SMALL_REQUEST 1024u
 
 static struct kmem_cache *small_requests;
+static void *spare; /* a small one that nobody uses: mostly one is needed at a time */
 
 int vboxguest_request_init(void)
 {
@@ -22,14 +23,20 @@ int vboxguest_request_init(void)
 
 void vboxguest_request_exit(void)
 {
+	if (spare)
+		kmem_cache_free(small_requests, spare);
+	spare = NULL;
 	kmem_cache_destroy(small_requests);
 }
 
 static void *request_memory(u32 size)
 {
-	if (size <= SMALL_REQUEST)
-		return kmem_cache_alloc(small_requests, GFP_NOFS);
-	return alloc_pages_exact(size, GFP_NOFS | GFP_DMA32);
+	void *request;
+
+	if (size > SMALL_REQUEST)
+		return alloc_pages_exact(size, GFP_NOFS | GFP_DMA32);
+	request = xchg(&spare, NULL);
+	return request ? request : kmem_cache_alloc(small_requests, GFP_NOFS);
 }
 
 int VbglGRAlloc(void **ret_request, u32 size, u32 type, u32 requestor)
@@ -53,10 +60,10 @@ int VbglGRAlloc(void **ret_request, u32 size, u32 type, u32 requestor)
 
 void VbglGRFree(void *request, u32 size)
 {
-	if (size <= SMALL_REQUEST)
-		kmem_cache_free(small_requests, request);
-	else
+	if (size > SMALL_REQUEST)
 		free_pages_exact(request, size);
+	else if (cmpxchg(&spare, NULL, request))
+		kmem_cache_free(small_requests, request);
 }
 
 /* The device has carried the request out, or taken it over, when this returns. */
