@@ -22,6 +22,7 @@
 	VERB(redact, "a trace without its names and contents") \
 	VERB(synth, "make a trace from lines as print shows them") \
 	VERB(diff, "compare two traces of the same work") \
+	VERB(reduce, "find the few calls of a trace that it takes") \
 	VERB(doctor, "what can be recorded on this machine, and why not")
 /* clang-format on */
 
