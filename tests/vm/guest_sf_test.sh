@@ -12,6 +12,8 @@ many=50000
 operations=${SF_OPERATIONS:-2000}
 
 compile sf_check sf_data sf_node sf_random
+cc -m32 -O1 -Wall -Wextra -Werror -nostdlib -static -ffreestanding -fno-pie -no-pie \
+	-fno-stack-protector -o "$shared/sf_node32" "$source_dir/tests/vm/sf_node32.c"
 cp "$source_dir/sf-impl/guest/mount.sf" "$shared/"
 cd "$shared/work"
 mkdir many small frozen types types/directory
@@ -37,6 +39,7 @@ say() { echo "guest: $*"; }
 
 "$shared/sf_check" /mnt/work /mnt/twin
 "$shared/sf_node" /mnt/work /mnt/twin
+"$shared/sf_node32" || { say "sf_node32.c, line $?"; exit 1; }
 
 for cache in strict none writeback; do
 	mkdir /mnt/other

@@ -120,6 +120,65 @@ static int node_call(struct node_ioctl *ioctl)
 	return rc;
 }
 
+static bool is_value(u32 type)
+{
+	return type == VMMDevHGCMParmType_32bit || type == VMMDevHGCMParmType_64bit;
+}
+
+/* Values are in the same place in both forms; addresses are narrower. */
+static int widen(HGCMFunctionParameter64 *wide, const HGCMFunctionParameter32 *narrow)
+{
+	wide->type = narrow->type;
+	if (is_value(narrow->type)) {
+		wide->u.value64 = narrow->u.value64;
+		return VINF_SUCCESS;
+	}
+	if (narrow->type < VMMDevHGCMParmType_LinAddr ||
+	    narrow->type > VMMDevHGCMParmType_LinAddr_Out)
+		return VERR_INVALID_PARAMETER;
+	wide->u.Pointer.size = narrow->u.Pointer.size;
+	wide->u.Pointer.linearAddr = narrow->u.Pointer.linearAddr;
+	return VINF_SUCCESS;
+}
+
+static int call_widened(struct node_ioctl *ioctl, struct node_call *call,
+			HGCMFunctionParameter32 *narrow)
+{
+	HGCMFunctionParameter64 *wide = (HGCMFunctionParameter64 *)(call + 1);
+	int rc = VINF_SUCCESS;
+	u32 i;
+
+	for (i = 0; i < call->count && VBOX_SUCCESS(rc); i++)
+		rc = widen(&wide[i], &narrow[i]);
+	if (VBOX_FAILURE(rc))
+		return rc;
+	rc = node_call(ioctl);
+	for (i = 0; i < call->count; i++)
+		if (is_value(narrow[i].type))
+			narrow[i].u.value64 = wide[i].u.value64;
+	return rc;
+}
+
+/* From a program of 32 bits. */
+static int node_call32(struct node_ioctl *ioctl)
+{
+	struct node_call *narrow = ioctl->data;
+	struct node_ioctl wide = { .session = ioctl->session };
+	int rc;
+
+	if (narrow->count > VMMDEV_MAX_HGCM_PARMS ||
+	    ioctl->size < sizeof(*narrow) + narrow->count * sizeof(HGCMFunctionParameter32))
+		return VERR_INVALID_PARAMETER;
+	wide.size = sizeof(*narrow) + narrow->count * sizeof(HGCMFunctionParameter64);
+	wide.data = kzalloc(wide.size, GFP_KERNEL);
+	if (!wide.data)
+		return VERR_NO_MEMORY;
+	memcpy(wide.data, narrow, sizeof(*narrow));
+	rc = call_widened(&wide, wide.data, (HGCMFunctionParameter32 *)(narrow + 1));
+	kfree(wide.data);
+	return rc;
+}
+
 static int node_request(struct node_ioctl *ioctl)
 {
 	VMMDevRequestHeader *request = ioctl->data;
@@ -176,6 +235,7 @@ static const struct node_entry {
 	[3] = { sizeof(struct node_header), node_request },
 	[4] = { sizeof(struct node_connect), node_connect },
 	[5] = { sizeof(struct node_disconnect), node_disconnect },
+	[6] = { sizeof(struct node_call), node_call32 },
 	[7] = { sizeof(struct node_call), node_call },
 	[9] = { sizeof(struct node_header) + 1, node_log },
 	[10] = { sizeof(struct node_header) + 2 * sizeof(u32), node_wait_event },
