@@ -226,6 +226,35 @@ static void guest_call(struct input *input)
 	table.pfnCall(NULL, NULL, 1 + (odd & 1), clients[odd & 1], fn, n, parms, 0);
 }
 
+/*
+ * A call as it is: client, function, number of parameters; of each its type and 64 bits,
+ * or 16 bits of size and so many bytes. The conformance rows come in this form.
+ */
+static void raw_call(struct input *input)
+{
+	unsigned client = take_uint8(input) & 1;
+	uint32_t fn = take_uint8(input);
+	unsigned n = take_uint8(input) % (SHFL_MAX_PARMS + 1);
+	VBOXHGCMSVCPARM parms[SHFL_MAX_PARMS];
+
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t type = take_uint8(input);
+		uint16_t bytes;
+
+		if (type == VBOX_HGCM_SVC_PARM_PTR) {
+			bytes = take_uint16(input) % 1024;
+			parms[i] = pointer(room(bytes), bytes);
+			take(input, parms[i].u.pointer.addr, bytes);
+		} else if (type == VBOX_HGCM_SVC_PARM_PAGES) {
+			parms[i] = data_parm(&(struct input){(const uint8_t[]){ODD, 1}, 2}, 0);
+			parms[i].u.Pages.cb = (uint32_t)take_uint64(input);
+		} else {
+			parms[i] = (VBOXHGCMSVCPARM){.type = type, .u.uint64 = take_uint64(input)};
+		}
+	}
+	table.pfnCall(NULL, NULL, 1 + client, clients[client], fn, n, parms, 0);
+}
+
 static VBOXHGCMSVCPARM host_string(const char *text)
 {
 	size_t n = strlen(text);
@@ -329,6 +358,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; input.left && i < MAX_CALLS; i++) {
 		if (input.at[0] == 0xff)
 			host_call(&input);
+		else if (input.at[0] == 0xfe && take_uint8(&input))
+			raw_call(&input);
 		else
 			guest_call(&input);
 	}

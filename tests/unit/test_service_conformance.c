@@ -424,10 +424,49 @@ static int32_t load_again(const char *how, char *words)
 	return load(strcmp(how, "null") ? &odd : NULL);
 }
 
+#define SEED_CALLS 16
+
+/*
+ * SF_FUZZ_SEEDS: a directory that gets the calls as inputs of fuzz_service, some in each
+ * file. The format is that of raw_call() there.
+ */
+static void write_seed(const struct step *step)
+{
+	static unsigned n_calls;
+	const char *dir = getenv("SF_FUZZ_SEEDS");
+	uint8_t head[] = {0xfe, 0, (uint8_t)step->fn, (uint8_t)step->n};
+	char path[4096];
+	FILE *file;
+
+	if (!dir || !step->client)
+		return;
+	snprintf(path, sizeof(path), "%s/rows-%u", dir, n_calls / SEED_CALLS);
+	file = fopen(path, n_calls % SEED_CALLS ? "a" : "w");
+	cr_assert_not_null(file, "%s", path);
+	if (n_calls++ % SEED_CALLS == 0)
+		fwrite("\1\4", 1, 2, file); /* a share with links, a client that sees them */
+	fwrite(head, 1, sizeof(head), file);
+	for (unsigned i = 0; i < step->n; i++) {
+		const VBOXHGCMSVCPARM *parm = &step->parms[i];
+		uint16_t bytes = (uint16_t)parm->u.pointer.size;
+
+		fputc((int)parm->type, file);
+		if (parm->type != VBOX_HGCM_SVC_PARM_PTR) {
+			fwrite(&parm->u.uint64, sizeof(parm->u.uint64), 1, file);
+			continue;
+		}
+		bytes = parm->u.pointer.addr && bytes < 512 ? bytes : 0;
+		fwrite(&bytes, sizeof(bytes), 1, file);
+		fwrite(parm->u.pointer.addr, 1, bytes, file);
+	}
+	fclose(file);
+}
+
 static int32_t make_call(struct step *step, char *words)
 {
 	int32_t status;
 
+	write_seed(step);
 	memcpy(step->before, step->parms, sizeof(step->before));
 	completions_before = 0;
 	completions_before = completions_since();
