@@ -650,6 +650,18 @@ int hop_exit(struct pt_regs *ctx)
 	return 0;
 }
 
+uint64_t loads; /* of the service, by processes that are recorded */
+
+/* VBoxHGCMSvcLoad, of services without symbols: user space has something to look up. */
+SEC("uprobe")
+int service_loaded(struct pt_regs *ctx)
+{
+	(void)ctx;
+	if (filter_passes())
+		__sync_fetch_and_add(&loads, 1);
+	return 0;
+}
+
 /* The frame of a system call: below every function's, equal ones included. */
 static __always_inline uint64_t syscall_sp(const struct pt_regs *regs)
 {

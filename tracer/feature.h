@@ -12,6 +12,7 @@
 struct feature {
 	const char *name;
 	const char *purpose; /* what it is for, or what is done without it */
+	bool needs_bpf; /* it cannot be tried without the right to use BPF */
 	bool needed; /* recording on the host is not possible without it */
 	int (*check)(void); /* 0: it is there; negative errno: why not */
 };

@@ -10,6 +10,7 @@
 
 #include <bpf/bpf.h>
 
+#include "completion.h"
 #include "feature.h"
 #include "host.skel.h"
 #include "pattern.h"
@@ -20,12 +21,17 @@ struct probe {
 	struct host_bpf *skeleton;
 	struct probe_options options;
 	const struct probe_plan *plan;
+	char *file; /* the service's, with its folder: libbpf looks for bare names elsewhere */
 	bool multi, session;
 	int *link_fds; /* uprobe_multi links */
 	size_t n_link_fds;
 	struct bpf_link **links; /* everything else */
 	size_t n_links;
+	struct completion *completions; /* that are attached to */
+	size_t n_completions;
 };
+
+#define COMPLETIONS_MAX 16 /* different hosts of a service at once */
 
 /* Sites that go to one program, in the order of attaching: see probe_attach(). */
 struct probe_group {
@@ -44,68 +50,6 @@ static int fail(char **ret_message, int err, const char *format, ...)
 		*ret_message = NULL;
 	va_end(args);
 	return err;
-}
-
-static bool is_needed(const struct hop *hop)
-{
-	return hop->kind == HOP_KIND_CALL || hop->kind == HOP_KIND_COMPLETE;
-}
-
-static int plan_check(const char *service, const struct probe_plan *plan, bool has_symtab,
-		      char **ret_message)
-{
-	for (size_t i = 0; i < plan->n; i++) {
-		const struct probe_site *site = &plan->sites[i];
-
-		if (!site->found && is_needed(site->hop))
-			return fail(ret_message, -ENOENT,
-				    "cannot attach to %s in %s: no such symbol (%s; see sftrace "
-				    "doctor)",
-				    site->hop->name, service,
-				    has_symtab ? "not a service with hops?" : "stripped?");
-	}
-	return 0;
-}
-
-int probe_plan_make(const char *service, struct probe_plan *ret, char **ret_message)
-{
-	struct probe_plan plan = {0};
-	struct symbols *symbols = NULL;
-	char *message = NULL;
-	int err = symbols_open(service, &symbols, &message);
-
-	if (err) {
-		fail(ret_message, err, "cannot read the service %s",
-		     message ? message : strerror(-err));
-		free(message);
-		return err;
-	}
-	plan.sites = calloc(n_hops, sizeof(*plan.sites));
-	if (!plan.sites) {
-		symbols_close(symbols);
-		return fail(ret_message, -ENOMEM, "out of memory");
-	}
-	for (size_t i = 0; i < n_hops; i++) {
-		struct probe_site *site = &plan.sites[plan.n];
-
-		if (hops[i].profile != HOP_PROFILE_SFSERVICE)
-			continue;
-		site->hop = &hops[i];
-		site->found = !symbols_find(symbols, hops[i].name, &site->symbol);
-		plan.n_found += site->found;
-		plan.n++;
-	}
-	snprintf(plan.build_id, sizeof(plan.build_id), "%s", symbols_build_id(symbols));
-	*ret = plan;
-	err = plan_check(service, &plan, symbols_has_symtab(symbols), ret_message);
-	symbols_close(symbols);
-	return err;
-}
-
-void probe_plan_free(struct probe_plan *plan)
-{
-	free(plan->sites);
-	memset(plan, 0, sizeof(*plan));
 }
 
 /* libbpf's own words only on demand: they are for who works on the programs. */
@@ -231,6 +175,7 @@ static void options_set(struct probe *probe)
 		bpf_program__set_flags(skeleton->progs.call_session, BPF_F_SLEEPABLE);
 		bpf_program__set_flags(skeleton->progs.call_enter, BPF_F_SLEEPABLE);
 	}
+	bpf_program__set_autoload(skeleton->progs.service_loaded, probe->plan->helpers != 0);
 	bpf_program__set_autoload(skeleton->progs.syscall_enter, options->syscalls);
 	bpf_program__set_autoload(skeleton->progs.syscall_exit, options->syscalls);
 	groups_set(probe);
@@ -249,10 +194,13 @@ int probe_open(const struct probe_options *options, const struct probe_plan *pla
 	probe->plan = plan;
 	probe->multi = !options->one_link_each && !feature_uprobe_multi();
 	probe->session = probe->multi && !options->no_session && !feature_uprobe_session();
-	probe->link_fds = calloc(8, sizeof(int));
-	probe->links = calloc(2 * plan->n + 3, sizeof(*probe->links));
+	probe->link_fds = calloc(8 + 2 * COMPLETIONS_MAX, sizeof(int));
+	probe->links = calloc(2 * plan->n + 4 + 2 * COMPLETIONS_MAX, sizeof(*probe->links));
+	probe->file = realpath(options->service, NULL);
+	probe->completions = calloc(COMPLETIONS_MAX, sizeof(*probe->completions));
 	probe->skeleton = host_bpf__open();
-	if (!probe->link_fds || !probe->links || !probe->skeleton) {
+	if (!probe->link_fds || !probe->links || !probe->completions || !probe->file ||
+	    !probe->skeleton) {
 		err = fail(ret_message, -ENOMEM, "out of memory");
 		goto cleanup;
 	}
@@ -277,14 +225,21 @@ struct bpf_object *probe_object(struct probe *probe)
 	return probe->skeleton->obj;
 }
 
+/* Functions of one file that go to one program. */
+struct places {
+	const char *file;
+	const uint64_t *offsets, *cookies;
+	size_t n;
+};
+
 static int attach_each(struct probe *probe, const struct bpf_program *program, bool at_return,
-		       const uint64_t *offsets, const uint64_t *cookies, size_t n)
+		       const struct places *places)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < places->n; i++) {
 		LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = at_return,
-			    .bpf_cookie = cookies[i]);
+			    .bpf_cookie = places->cookies[i]);
 		struct bpf_link *link = bpf_program__attach_uprobe_opts(
-			program, -1, probe->options.service, offsets[i], &options);
+			program, -1, places->file, places->offsets[i], &options);
 
 		if (!link)
 			return -errno;
@@ -294,11 +249,11 @@ static int attach_each(struct probe *probe, const struct bpf_program *program, b
 }
 
 static int attach_multi(struct probe *probe, const struct bpf_program *program, bool at_return,
-			const uint64_t *offsets, const uint64_t *cookies, size_t n)
+			const struct places *places)
 {
-	int fd = uprobe_multi_link(bpf_program__fd(program),
-				   probe->session ? UPROBE_SESSION : UPROBE_MULTI,
-				   probe->options.service, offsets, cookies, n, at_return);
+	int fd = uprobe_multi_link(
+		bpf_program__fd(program), probe->session ? UPROBE_SESSION : UPROBE_MULTI,
+		places->file, places->offsets, places->cookies, (uint32_t)places->n, at_return);
 
 	if (fd < 0)
 		return fd;
@@ -306,13 +261,24 @@ static int attach_multi(struct probe *probe, const struct bpf_program *program, 
 	return 0;
 }
 
+static int attach_places(struct probe *probe, const struct probe_group *group,
+			 const struct places *places)
+{
+	const struct bpf_program *program = group_program(probe, group);
+
+	if (!places->n)
+		return 0;
+	return probe->multi ? attach_multi(probe, program, group->at_return, places)
+			    : attach_each(probe, program, group->at_return, places);
+}
+
 static int attach_group(struct probe *probe, const struct probe_group *group)
 {
 	const struct probe_plan *plan = probe->plan;
-	const struct bpf_program *program = group_program(probe, group);
 	uint64_t *offsets = calloc(2 * plan->n, sizeof(*offsets));
 	uint64_t *cookies = offsets + plan->n;
-	size_t n = 0;
+	struct places places = {
+		.file = probe->options.service, .offsets = offsets, .cookies = cookies};
 	int err;
 
 	if (!offsets)
@@ -320,17 +286,98 @@ static int attach_group(struct probe *probe, const struct probe_group *group)
 	for (size_t i = 0; i < plan->n; i++) {
 		if (!plan->sites[i].found || !group->has(plan->sites[i].hop))
 			continue;
-		offsets[n] = plan->sites[i].symbol.offset;
-		cookies[n++] = plan->sites[i].hop->id;
+		offsets[places.n] = plan->sites[i].symbol.offset;
+		cookies[places.n++] = plan->sites[i].hop->id;
 	}
-	if (!n)
-		err = 0;
-	else if (probe->multi)
-		err = attach_multi(probe, program, group->at_return, offsets, cookies, n);
-	else
-		err = attach_each(probe, program, group->at_return, offsets, cookies, n);
+	err = attach_places(probe, group, &places);
 	free(offsets);
 	return err;
+}
+
+static const struct hop *completion_hop(const struct probe *probe)
+{
+	for (size_t i = 0; i < probe->plan->n; i++)
+		if (probe->plan->sites[i].hop->kind == HOP_KIND_COMPLETE)
+			return probe->plan->sites[i].hop;
+	return NULL;
+}
+
+static bool completion_is_known(const struct probe *probe, const struct completion *found)
+{
+	for (size_t i = 0; i < probe->n_completions; i++) {
+		const struct completion *known = &probe->completions[i];
+
+		if (known->inode == found->inode && known->device == found->device &&
+		    known->offset == found->offset)
+			return true;
+	}
+	return false;
+}
+
+static void completion_attach(void *user, const struct completion *found)
+{
+	struct probe *probe = user;
+	const struct hop *hop = completion_hop(probe);
+	uint64_t cookie = hop->id;
+	struct places places = {found->file, &found->offset, &cookie, 1};
+	int err = 0;
+
+	if (probe->n_completions == COMPLETIONS_MAX || completion_is_known(probe, found))
+		return;
+	for (size_t i = 0; !err && i < COUNT_OF(groups); i++)
+		if (groups[i].session == probe->session && groups[i].has(hop))
+			err = attach_places(probe, &groups[i], &places);
+	if (!err)
+		probe->completions[probe->n_completions++] = *found;
+}
+
+int probe_attach_completions(struct probe *probe)
+{
+	const struct probe_options *options = &probe->options;
+	size_t before = probe->n_completions;
+	struct completion found;
+	int err;
+
+	if (!probe->plan->helpers || options->nothing)
+		return 0;
+	if (options->pid) {
+		err = completion_find(options->pid, options->service, probe->plan->helpers, &found);
+		if (!err)
+			completion_attach(probe, &found);
+	} else {
+		err = completion_each(options->service, probe->plan->helpers, completion_attach,
+				      probe);
+	}
+	return err ? err : (int)(probe->n_completions - before);
+}
+
+uint64_t probe_loads(const struct probe *probe)
+{
+	return *(volatile uint64_t *)&probe->skeleton->bss->loads;
+}
+
+/* New users of the service are noticed; those that are there are looked into. */
+static int attach_host(struct probe *probe, char **ret_message)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, options);
+	const struct probe_plan *plan = probe->plan;
+	struct bpf_link *link;
+	int err;
+
+	if (!plan->helpers)
+		return 0;
+	link = bpf_program__attach_uprobe_opts(probe->skeleton->progs.service_loaded, -1,
+					       probe->file, plan->entry.offset, &options);
+	if (!link)
+		return fail(ret_message, -errno, "cannot attach to the entry of %s: %s",
+			    probe->options.service, strerror(errno));
+	probe->links[probe->n_links++] = link;
+	err = probe_attach_completions(probe);
+	if (!probe->options.pid || err >= 0)
+		return 0;
+	return fail(ret_message, err, "cannot find the function that ends calls in process %d: %s",
+		    probe->options.pid,
+		    err == -ESRCH ? "it does not use the service" : strerror(-err));
 }
 
 /* Tracepoints: the kernel calls these programs for every process. */
@@ -365,6 +412,11 @@ int probe_attach(struct probe *probe, char **ret_message)
 		return fail(ret_message, err, "cannot attach to the kernel's tracepoints: %s%s",
 			    strerror(-err), probe->options.syscalls ? " (try --no-syscalls)" : "");
 	}
+	err = attach_host(probe, ret_message);
+	if (err) {
+		probe_detach(probe);
+		return err;
+	}
 	for (size_t i = 0; !err && i < COUNT_OF(groups); i++)
 		if (groups[i].session == probe->session)
 			err = attach_group(probe, &groups[i]);
@@ -391,6 +443,8 @@ void probe_close(struct probe *probe)
 	if (probe->links && probe->link_fds)
 		probe_detach(probe);
 	host_bpf__destroy(probe->skeleton);
+	free(probe->completions);
+	free(probe->file);
 	free(probe->links);
 	free(probe->link_fds);
 	free(probe);

@@ -44,16 +44,25 @@ struct probe_site {
 	bool found;
 };
 
-/* The hops of the service's profile, in the order of the table. */
+/*
+ * The hops of the service's profile, in the order of the table. A service that
+ * does not say where calls end (profile "virtualbox") ends them by a function
+ * of its host: see completion.h.
+ */
 struct probe_plan {
+	const char *profile; /* "sfservice", or "virtualbox" */
 	struct probe_site *sites;
 	size_t n, n_found;
+	uint64_t helpers; /* virtualbox: see struct survey; else 0 */
+	struct symbol entry; /* virtualbox: the function that loads it */
 	char build_id[129]; /* of the service; "" */
+	char debug_file[4096]; /* where its symbols are, if not in itself; "" */
 };
 
 /*
- * Looks all hops up. Without one of those that a recording cannot do without,
- * -ENOENT and which; the plan is made all the same, for doctor.
+ * Looks all hops up, loading the service in a process of its own if that is
+ * needed. Without one of those that a recording cannot do without, negative
+ * errno and why; the plan is made all the same, for doctor.
  */
 int probe_plan_make(const char *service, struct probe_plan *ret, char **ret_message);
 void probe_plan_free(struct probe_plan *plan);
@@ -71,6 +80,15 @@ int probe_open(const struct probe_options *options, const struct probe_plan *pla
 struct bpf_object *probe_object(struct probe *probe);
 
 int probe_attach(struct probe *probe, char **ret_message);
+
+/*
+ * Virtualbox: attaches to the functions that end calls in those processes that
+ * have loaded the service, unless that has been done. How many are new.
+ */
+int probe_attach_completions(struct probe *probe);
+
+/* Virtualbox: how often the service has been loaded by somebody. */
+uint64_t probe_loads(const struct probe *probe);
 
 /* After this nothing new is recorded. */
 void probe_detach(struct probe *probe);

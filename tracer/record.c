@@ -27,6 +27,7 @@
 #include "verbs.h"
 
 #define PROGRESS_NS 500000000
+#define TICK_NS 5000000 /* while something else than time may have to be noticed */
 #define GRACE_NS 5000000000ull /* for a command to end after it was told to */
 #define GUEST_GRACE_MS 10000 /* for an agent to send the rest */
 
@@ -234,7 +235,7 @@ static void notes_write(struct recording *recording)
 	uname(&name);
 	recorder_note(recorder, "sftrace.version", SFTRACE_VERSION);
 	recorder_note(recorder, "host.kernel", name.release);
-	recorder_note(recorder, "host.profile", "sfservice");
+	recorder_note(recorder, "host.profile", recording->plan.profile);
 	recorder_note(recorder, "service.path", service ? service : options->service);
 	recorder_note(recorder, "service.build_id", recording->plan.build_id);
 	if (command)
@@ -363,7 +364,8 @@ static void command_tell(struct recording *recording, const siginfo_t *info)
 /* Whether the recording is over. */
 static bool wait_for_event(struct recording *recording)
 {
-	static const struct timespec timeout = {.tv_nsec = PROGRESS_NS};
+	bool soon = recorder_tick(recording->recorder);
+	struct timespec timeout = {.tv_nsec = soon ? TICK_NS : PROGRESS_NS};
 	siginfo_t info = {0};
 	int number = sigtimedwait(&recording->signals, &info, &timeout);
 

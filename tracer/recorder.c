@@ -21,6 +21,7 @@
 #define CONSUMER_NICE (-5)
 
 #define NOTES_MAX 24
+#define LOAD_TRIES 50 /* a service that is being loaded is looked into so often */
 #define DUMP_NUMBER_MAX 1000000
 
 struct note {
@@ -41,6 +42,9 @@ struct recorder {
 	atomic_bool snapshot;
 	atomic_bool dump;
 	atomic_uint dumped; /* number of a dump that has not been loaded; 0: none */
+	uint64_t loads; /* of the service that have been looked into */
+	unsigned int tries; /* how often that is still to be done */
+	bool waits_for_loads;
 	unsigned int number; /* of the dump that is being written */
 	_Atomic uint64_t calls, bytes, lost, dropped;
 	atomic_int spool_error;
@@ -301,6 +305,7 @@ int recorder_open(const struct recorder_options *options, const struct probe_pla
 	err = probe_open(&options->probe, plan, &recorder->probe, ret_message);
 	if (err)
 		goto cleanup;
+	recorder->waits_for_loads = plan->helpers != 0;
 	err = rings_open(probe_object(recorder->probe), options->ring_bytes, take_record, recorder,
 			 &recorder->rings);
 	if (err) {
@@ -353,6 +358,21 @@ int recorder_start(struct recorder *recorder, char **ret_message)
 void recorder_snapshot(struct recorder *recorder)
 {
 	recorder->snapshot = true;
+}
+
+bool recorder_tick(struct recorder *recorder)
+{
+	if (!recorder->waits_for_loads)
+		return false;
+	if (probe_loads(recorder->probe) != recorder->loads) {
+		recorder->loads = probe_loads(recorder->probe);
+		recorder->tries = LOAD_TRIES;
+	}
+	if (recorder->tries) {
+		recorder->tries--;
+		probe_attach_completions(recorder->probe);
+	}
+	return true;
 }
 
 void recorder_dump(struct recorder *recorder)

@@ -47,6 +47,12 @@ int recorder_start(struct recorder *recorder, char **ret_message);
 /* Has what is in flight written soon. Safe in a signal handler. */
 void recorder_snapshot(struct recorder *recorder);
 
+/*
+ * To be called every so often, the more so if it says that it waits for
+ * something: then within a few ms.
+ */
+bool recorder_tick(struct recorder *recorder);
+
 /* Flight recorder: has what is held dumped soon. Safe in a signal handler. */
 void recorder_dump(struct recorder *recorder);
 

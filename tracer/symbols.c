@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
+#include <limits.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +20,13 @@ struct symbols {
 	Elf *elf;
 	bool has_symtab;
 	char build_id[2 * 64 + 1];
+	char link[256]; /* .gnu_debuglink's file; "" */
+	uint32_t link_checksum;
+	struct symbols *debug; /* a separate file with the names; NULL */
+	char debug_file[PATH_MAX];
 };
+
+#define DEBUG_FOLDER "/usr/lib/debug"
 
 /* Names are tried with each of these before them. */
 static const char *const prefixes[] = {"", "VBoxGuest_", "VBoxHost_"};
@@ -69,6 +77,29 @@ static void notes_read(struct symbols *symbols, Elf_Data *data)
 			build_id_take(symbols, (uint8_t *)data->d_buf + desc, note.n_descsz);
 }
 
+/* A name, padding to 4 bytes, the file's checksum. */
+static void link_read(struct symbols *symbols, const Elf_Data *data)
+{
+	size_t length = data ? strnlen(data->d_buf, data->d_size) : 0;
+	size_t at = (length + 4) & ~3ul;
+
+	if (!length || length >= sizeof(symbols->link) || at + 4 > data->d_size ||
+	    memchr(data->d_buf, '/', length))
+		return;
+	memcpy(symbols->link, data->d_buf, length);
+	memcpy(&symbols->link_checksum, (const char *)data->d_buf + at, 4);
+}
+
+static bool is_link(const struct symbols *symbols, const GElf_Shdr *header)
+{
+	size_t names;
+	const char *name = NULL;
+
+	if (!elf_getshdrstrndx(symbols->elf, &names))
+		name = elf_strptr(symbols->elf, names, header->sh_name);
+	return name && !strcmp(name, ".gnu_debuglink");
+}
+
 static void sections_read(struct symbols *symbols)
 {
 	Elf_Scn *section = NULL;
@@ -81,10 +112,12 @@ static void sections_read(struct symbols *symbols)
 			symbols->has_symtab = true;
 		else if (header.sh_type == SHT_NOTE)
 			notes_read(symbols, elf_getdata(section, NULL));
+		else if (header.sh_type == SHT_PROGBITS && is_link(symbols, &header))
+			link_read(symbols, elf_getdata(section, NULL));
 	}
 }
 
-int symbols_open(const char *file, struct symbols **ret, char **ret_message)
+static int elf_open(const char *file, struct symbols **ret, char **ret_message)
 {
 	struct symbols *symbols = calloc(1, sizeof(*symbols));
 	int err;
@@ -110,10 +143,95 @@ cleanup:
 	return err;
 }
 
+/* The checksum of .gnu_debuglink: CRC-32 of the whole file. */
+static uint32_t checksum(int fd)
+{
+	uint32_t sum = ~0u;
+	uint8_t bytes[4096];
+	ssize_t n;
+
+	for (off_t at = 0; (n = pread(fd, bytes, sizeof(bytes), at)) > 0; at += n)
+		for (ssize_t i = 0; i < n; i++) {
+			sum ^= bytes[i];
+			for (int bit = 0; bit < 8; bit++)
+				sum = sum >> 1 ^ (sum & 1 ? 0xedb88320u : 0);
+		}
+	return ~sum;
+}
+
+/* Takes a debug file if it belongs to this file, and tells more. */
+static bool debug_take(struct symbols *symbols, const char *file, bool by_link)
+{
+	struct symbols *debug = NULL;
+	char *message = NULL;
+	bool same = false;
+
+	if (strlen(file) >= sizeof(symbols->debug_file) || elf_open(file, &debug, &message)) {
+		free(message);
+		return false;
+	}
+	if (by_link)
+		same = checksum(debug->fd) == symbols->link_checksum;
+	else
+		same = !strcmp(debug->build_id, symbols->build_id);
+	if (!same || !debug->has_symtab) {
+		symbols_close(debug);
+		return false;
+	}
+	symbols->debug = debug;
+	strcpy(symbols->debug_file, file);
+	return true;
+}
+
+static bool debug_try(struct symbols *symbols, bool by_link, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static bool debug_try(struct symbols *symbols, bool by_link, const char *format, ...)
+{
+	char *file = NULL;
+	va_list args;
+	bool found;
+
+	va_start(args, format);
+	found = vasprintf(&file, format, args) >= 0;
+	va_end(args);
+	found = found && debug_take(symbols, file, by_link);
+	free(file);
+	return found;
+}
+
+static void debug_find(struct symbols *symbols, const char *file)
+{
+	const char *folder = getenv("SFTRACE_DEBUG_FILES"), *id = symbols->build_id;
+	char *real = realpath(file, NULL);
+	int length;
+
+	folder = folder ? folder : DEBUG_FOLDER;
+	if (strlen(id) > 2)
+		debug_try(symbols, false, "%s/.build-id/%.2s/%s.debug", folder, id, id + 2);
+	if (real && *symbols->link && !symbols->debug) {
+		length = (int)(strrchr(real, '/') - real);
+		if (!debug_try(symbols, true, "%.*s/%s", length, real, symbols->link) &&
+		    !debug_try(symbols, true, "%.*s/.debug/%s", length, real, symbols->link))
+			debug_try(symbols, true, "%s%.*s/%s", folder, length, real, symbols->link);
+	}
+	free(real);
+}
+
+int symbols_open(const char *file, struct symbols **ret, char **ret_message)
+{
+	int err = elf_open(file, ret, ret_message);
+
+	if (!err && !(*ret)->has_symtab)
+		debug_find(*ret, file);
+	return err;
+}
+
 void symbols_close(struct symbols *symbols)
 {
 	if (!symbols)
 		return;
+	symbols_close(symbols->debug);
 	if (symbols->elf)
 		elf_end(symbols->elf);
 	if (symbols->fd >= 0)
@@ -188,15 +306,28 @@ static bool tables_find(const struct symbols *symbols, const char *name, GElf_Sy
 
 int symbols_find(const struct symbols *symbols, const char *name, struct symbol *ret)
 {
-	struct symbol symbol = {0};
 	GElf_Sym found;
 	int err;
 
-	if (!tables_find(symbols, name, &found))
+	if (!tables_find(symbols, name, &found) &&
+	    !(symbols->debug && tables_find(symbols->debug, name, &found)))
 		return -ENOENT;
-	symbol.address = found.st_value;
-	symbol.size = found.st_size;
-	err = address_offset(symbols, found.st_value, &symbol.offset);
+	err = symbols_at(symbols, found.st_value, ret);
+	if (!err)
+		ret->size = found.st_size;
+	return err;
+}
+
+const char *symbols_debug_file(const struct symbols *symbols)
+{
+	return symbols->debug_file;
+}
+
+int symbols_at(const struct symbols *symbols, uint64_t address, struct symbol *ret)
+{
+	struct symbol symbol = {.address = address};
+	int err = address_offset(symbols, address, &symbol.offset);
+
 	if (err)
 		return err;
 	if (pread(symbols->fd, symbol.code, sizeof(symbol.code), symbol.offset) <= 0)
@@ -205,9 +336,21 @@ int symbols_find(const struct symbols *symbols, const char *name, struct symbol 
 	return 0;
 }
 
+int symbols_peek(const char *file, struct symbol *symbol)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (pread(fd, symbol->code, sizeof(symbol->code), (off_t)symbol->offset) <= 0)
+		err = -EIO;
+	close(fd);
+	return err;
+}
+
 int symbols_has_symtab(const struct symbols *symbols)
 {
-	return symbols->has_symtab;
+	return symbols->has_symtab || symbols->debug;
 }
 
 const char *symbols_build_id(const struct symbols *symbols)

@@ -36,6 +36,20 @@ void symbols_close(struct symbols *symbols);
 /* -ENOENT if the file has no function of that name. */
 int symbols_find(const struct symbols *symbols, const char *name, struct symbol *ret);
 
+/* The function at an address, as linked; -ENOENT if that is not in the file. */
+int symbols_at(const struct symbols *symbols, uint64_t address, struct symbol *ret);
+
+/* Reads the first bytes of a function at symbol->offset of FILE. */
+int symbols_peek(const char *file, struct symbol *symbol);
+
+/*
+ * The separate file with the names of functions that the file itself does not
+ * have; "" if there is none. It is found by build id in the folder for debug
+ * files (/usr/lib/debug, or SFTRACE_DEBUG_FILES), or by .gnu_debuglink beside
+ * the file, in .debug, and there. Owned by symbols.
+ */
+const char *symbols_debug_file(const struct symbols *symbols);
+
 /* Whether the file still has the table that names functions it does not export. */
 int symbols_has_symtab(const struct symbols *symbols);
 

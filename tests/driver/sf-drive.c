@@ -506,7 +506,9 @@ static const struct command commands[] = {
 
 static void usage(void)
 {
-	fputs("Usage: sf-drive --service FILE [--share NAME=DIR]... COMMAND...\n", stderr);
+	fputs("Usage: sf-drive --service FILE [--pause MILLISECONDS] [--share NAME=DIR]... "
+	      "COMMAND...\n",
+	      stderr);
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		fprintf(stderr, "  %s%s\n", commands[i].name, commands[i].arguments);
 	exit(2);
@@ -571,6 +573,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"service", required_argument, NULL, 's'},
 						{"share", required_argument, NULL, 'd'},
+						{"pause", required_argument, NULL, 'p'},
 						{0}};
 	struct drive drive = {0};
 	char *message = NULL, *share = NULL, **words;
@@ -581,6 +584,8 @@ int main(int argc, char **argv)
 			drive.file = optarg;
 		if (option == 's' && hgcm_service_load(optarg, &drive.service, &message))
 			die("cannot load", message ? message : optarg);
+		else if (option == 'p')
+			usleep(1000 * number(optarg));
 		else if (option == 'd')
 			share_add(&drive, share = optarg);
 		else if (option == '?')

@@ -70,7 +70,7 @@ for ((run = 0; run < runs; run++)); do
 	rm -f "$trace"*
 	env --default-signal=INT "$bin/sftrace" record -o "$trace" "${cheap[@]}" 2>err &
 	recorder=$!
-	sleep "$(printf '0.%03d' $((RANDOM % 1000)))"
+	sleep "$(printf '%d.%03d' $((RANDOM % 2)) $((RANDOM % 1000)))"
 	kill -"$signal" "$recorder"
 	status=0
 	wait "$recorder" || status=$?
@@ -87,7 +87,7 @@ for ((run = 0; run < runs; run++)); do
 	check_no_gap "$signal"
 	loaded=$((loaded + ($(writes) > 0)))
 done
-[ "$loaded" -gt $((runs / 4)) ] || fail "only $loaded of $runs runs recorded anything"
+[ "$loaded" -gt $((runs / 8)) ] || fail "only $loaded of $runs runs recorded anything"
 echo "ok: $loaded of $runs runs recorded calls, none with a gap"
 
 echo "== two recorders at once"
