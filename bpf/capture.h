@@ -107,6 +107,14 @@ SF_SIZE(struct capture_call, 288);
 #define CAPTURE_CALL_MAX \
 	(sizeof(struct capture_call) + CAPTURE_MAX_SPANS * sizeof(struct capture_span))
 
+/* Bytes of the names in a capture_op at most. */
+#define CAPTURE_OP_NAMES_MAX 1024
+
+/*
+ * An op that made no call has behind it what it was about, if that is known:
+ * the file's name, its directory's and so on, each with its NUL; an empty one
+ * for the share's root; zeroes up to 8 bytes.
+ */
 struct capture_op {
 	struct capture_header h;
 	uint64_t enter_ns;
@@ -117,6 +125,7 @@ struct capture_op {
 	char comm[CAPTURE_COMM_SIZE];
 	uint32_t hop;
 	uint32_t n_calls;
+	char names[];
 };
 SF_SIZE(struct capture_op, 72);
 

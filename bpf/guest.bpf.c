@@ -11,17 +11,40 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "capture.h"
 #include "vmmdev.h"
+
+/* Records that are built in memory have room of their own behind them. */
+#pragma clang diagnostic ignored "-Wgnu-variable-sized-type-not-at-end"
+
+#define OP_NAMES_ROOM 1024
+#define OP_NAMES_FULL 512 /* no further name is begun from here on */
+#define OP_NAME_MAX 256
+#define OP_DEPTH_MAX 24
+
+struct op_record {
+	struct capture_op op;
+	char names[OP_NAMES_ROOM];
+};
+_Static_assert(OP_NAMES_ROOM <= CAPTURE_OP_NAMES_MAX, "fits in a record");
+_Static_assert(OP_NAMES_FULL + OP_NAME_MAX + 8 <= OP_NAMES_ROOM, "the last name has room");
+
+struct dentry;
 
 struct side_state {
 	unsigned long long parms; /* addresses of the call's parameters and status, */
 	unsigned long long status;
 	unsigned long long block; /* and of what its page lists' offsets count from; 0: none */
 	unsigned long long request; /* address of what is sent to the device */
+	struct dentry *dentry; /* what the op is about; NULL: not known */
 	unsigned long long op; /* id of the op; 0: none */
 	unsigned long long op_enter_ns;
 	unsigned int n_calls; /* of the op so far */
 	unsigned int mark; /* how many spans there were when the call ended */
+	struct op_record record; /* scratch of op_finish() */
+	struct capture_call event; /* a client that comes or goes, */
+	unsigned long long client; /* where its number will be; 0: it is known */
+	unsigned long long outcome; /* where the status will be */
 };
 
 #define CAPTURE_READ(to, size, from) bpf_probe_read_kernel(to, size, from)
@@ -35,7 +58,10 @@ static unsigned long long page_base(void);
 #include "common.bpf.h"
 #include "object.bpf.h"
 
-/* Contents of files and listings too; names and attributes are always sent. */
+/*
+ * The guest is recorded alone: contents of files and listings too, while names
+ * and attributes are always sent, and clients that come and go.
+ */
 const volatile uint32_t opt_bulk;
 
 enum hop_kind { CALL = 1, COMPLETE, CONNECT, DISCONNECT, HOST_CALL, INNER, OP };
@@ -222,29 +248,72 @@ static __noinline int parms_read(struct call_state *state, bool out)
 	return 0;
 }
 
+/* The names from a file to its share's root: see capture_op. Gives the bytes that they take. */
+static __noinline uint32_t names_read(struct op_record *record, struct dentry *dentry)
+{
+	uint32_t length = 0;
+
+	if (!record)
+		return 0;
+	for (int i = 0; dentry && i < OP_DEPTH_MAX && length < OP_NAMES_FULL; i++) {
+		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+		const unsigned char *name = BPF_CORE_READ(dentry, d_name.name);
+		long n;
+
+		if (parent == dentry) {
+			length++;
+			break;
+		}
+		barrier_var(length);
+		n = bpf_probe_read_kernel_str(&record->names[length & (OP_NAMES_FULL - 1)],
+					      OP_NAME_MAX, name);
+		if (n <= 1)
+			break;
+		length += n;
+		barrier_var(length);
+		__builtin_memset(&record->names[length & (OP_NAMES_ROOM - 1)], 0, 8);
+		dentry = parent;
+	}
+	return (length + 7) & ~7u;
+}
+
+static __always_inline void op_emit(struct call_state *state, uint64_t ts, int64_t ret)
+{
+	struct op_record *record = &state->side.record;
+	uint64_t pid_tgid = bpf_get_current_pid_tgid();
+	struct capture_op *op = &record->op;
+	uint32_t names = 0;
+
+	__builtin_memset(record->names, 0, 8);
+	if (!state->side.n_calls)
+		names = names_read(record, state->side.dentry);
+	barrier_var(names);
+	if (names > OP_NAMES_ROOM)
+		names = 0;
+	op->h.kind = CAPTURE_OP;
+	op->h.flags = ts ? CAPTURE_F_ENDED : CAPTURE_F_EXIT_LOST;
+	op->h.size = sizeof(*op) + names;
+	op->h.id = state->side.op;
+	op->enter_ns = state->side.op_enter_ns;
+	op->exit_ns = ts;
+	op->ret = ret;
+	op->pid = pid_tgid >> 32;
+	op->tid = (uint32_t)pid_tgid;
+	bpf_get_current_comm(op->comm, sizeof(op->comm));
+	op->hop = state->hop;
+	op->n_calls = state->side.n_calls;
+	ring_output(state, record, sizeof(*op) + names);
+}
+
 /* The outermost hop is over: what it holds is emitted. ts 0: its exit was not seen. */
 static __noinline int op_finish(struct call_state *state, uint64_t ts, int64_t ret)
 {
-	struct capture_op op = {.h = {.kind = CAPTURE_OP, .size = sizeof(op)}};
-	uint64_t pid_tgid = bpf_get_current_pid_tgid();
-
 	if (!state)
 		return 0;
 	if (state->in_call)
 		call_emit(state, state->list.rec.call.n_spans);
-	if (state->side.op) {
-		op.h.id = state->side.op;
-		op.h.flags = ts ? CAPTURE_F_ENDED : CAPTURE_F_EXIT_LOST;
-		op.enter_ns = state->side.op_enter_ns;
-		op.exit_ns = ts;
-		op.ret = ret;
-		op.pid = pid_tgid >> 32;
-		op.tid = (uint32_t)pid_tgid;
-		bpf_get_current_comm(op.comm, sizeof(op.comm));
-		op.hop = state->hop;
-		op.n_calls = state->side.n_calls;
-		ring_output(state, &op, sizeof(op));
-	}
+	if (state->side.op)
+		op_emit(state, ts, ret);
 	state_close(state);
 	return 0;
 }
@@ -260,9 +329,11 @@ static __always_inline void op_drop_stale(struct call_state *state, uint32_t hop
 		op_finish(state, 0, 0);
 }
 
-static __always_inline void op_open(struct call_state *state, uint32_t hop, uint64_t ts)
+static __always_inline void op_open(struct call_state *state, uint32_t hop, uint64_t ts,
+				    const struct object *object)
 {
 	state_open(state, hop);
+	state->side.dentry = object->dentry;
 	state->side.op = hop_kind(hop) == OP ? next_id() : 0;
 	state->side.op_enter_ns = ts;
 	state->side.n_calls = 0;
@@ -366,6 +437,108 @@ static __noinline int exit_call(struct call_state *state, uint32_t hop, uint64_t
 	return 0;
 }
 
+static __always_inline struct capture_call *
+event_begin(struct call_state *state, uint32_t kind, uint64_t ts, uint64_t client, uint64_t outcome)
+{
+	struct capture_call *event = &state->side.event;
+	uint64_t pid_tgid = bpf_get_current_pid_tgid();
+
+	__builtin_memset(event, 0, sizeof(*event));
+	event->h.kind = kind;
+	event->h.flags = CAPTURE_F_ENDED;
+	event->h.size = sizeof(*event);
+	event->h.id = next_id();
+	event->op = state->side.op;
+	event->enter_ns = ts;
+	event->pid = pid_tgid >> 32;
+	event->tid = (uint32_t)pid_tgid;
+	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	state->side.client = client;
+	state->side.outcome = outcome;
+	return event;
+}
+
+static __always_inline void connect_begin(struct call_state *state, uint64_t ts, uint32_t requestor,
+					  uint64_t client, uint64_t outcome)
+{
+	struct capture_call *event = event_begin(state, CAPTURE_CONNECT, ts, client, outcome);
+
+	event->n_parms = 1;
+	event->parms[0].type = VMMDevHGCMParmType_32bit;
+	event->parms[0].in = requestor;
+	event->parms[0].out = requestor;
+}
+
+static __always_inline void disconnect_begin(struct call_state *state, uint64_t ts, uint32_t client,
+					     uint64_t outcome)
+{
+	event_begin(state, CAPTURE_DISCONNECT, ts, 0, outcome)->client = client;
+}
+
+/* What VbglR0HGCMInternalConnect takes. */
+struct connect_block {
+	int32_t result;
+	uint32_t location_type;
+	char service[VMMDEV_HGCM_SERVICE_NAME_SIZE];
+	uint32_t client;
+};
+
+/*
+ * vbg_hgcm_connect(device, requestor, location, client, status)
+ * vbg_hgcm_disconnect(device, requestor, client, status)
+ * VbglR0HGCMInternalConnect(block, requestor)
+ * VbglR0HGCMInternalDisconnect(client, requestor, status)
+ */
+static __noinline int enter_connection(struct call_state *state, struct pt_regs *ctx, uint32_t hop,
+				       uint64_t ts)
+{
+	const struct connect_block *block = (void *)PT_REGS_PARM1(ctx);
+	uint64_t third = PT_REGS_PARM3(ctx);
+
+	if (!state)
+		return 0;
+	switch (hop) {
+	case HOP_vbg_hgcm_connect:
+		connect_begin(state, ts, PT_REGS_PARM2(ctx), PT_REGS_PARM4(ctx),
+			      PT_REGS_PARM5(ctx));
+		break;
+	case HOP_vbg_hgcm_disconnect:
+		disconnect_begin(state, ts, third, PT_REGS_PARM4(ctx));
+		break;
+	case HOP_VbglR0HGCMInternalConnect:
+		connect_begin(state, ts, PT_REGS_PARM2(ctx), (uint64_t)&block->client,
+			      (uint64_t)&block->result);
+		break;
+	case HOP_VbglR0HGCMInternalDisconnect:
+		disconnect_begin(state, ts, PT_REGS_PARM1(ctx), third);
+		break;
+	}
+	return 0;
+}
+
+static __always_inline bool is_connection(uint32_t hop)
+{
+	return hop == HOP_vbg_hgcm_connect || hop == HOP_vbg_hgcm_disconnect ||
+	       hop == HOP_VbglR0HGCMInternalConnect || hop == HOP_VbglR0HGCMInternalDisconnect;
+}
+
+static __noinline int exit_connection(struct call_state *state, uint64_t ts, int32_t ret)
+{
+	struct capture_call *event;
+
+	if (!state)
+		return 0;
+	event = &state->side.event;
+	event->end_ns = ts;
+	event->status = ret;
+	if (!ret)
+		CAPTURE_READ(&event->status, sizeof(event->status), (void *)state->side.outcome);
+	if (state->side.client)
+		CAPTURE_READ(&event->client, sizeof(event->client), (void *)state->side.client);
+	ring_output(state, event, sizeof(*event));
+	return 0;
+}
+
 /* Functions of the driver that are entered for other purposes as well. */
 static __always_inline bool is_driver(uint32_t hop)
 {
@@ -453,9 +626,11 @@ int hop_enter(struct pt_regs *ctx)
 	if (!state->open && !outermost)
 		return 0;
 	if (!state->open)
-		op_open(state, hop, ts);
+		op_open(state, hop, ts, &object);
 	if (hop == HOP_vbg_hgcm_do_call)
 		state->side.request = PT_REGS_PARM2(ctx);
+	if (opt_bulk && is_connection(hop))
+		enter_connection(state, ctx, hop, ts);
 	if (hop_kind(hop) != CALL) {
 		hop_push(state, hop, sp, ts);
 		return 0;
@@ -484,6 +659,8 @@ int hop_exit(struct pt_regs *ctx)
 		return 0;
 	if (hop_kind(hop) == CALL)
 		exit_call(state, hop, ts, ret);
+	if (opt_bulk && is_connection(hop))
+		exit_connection(state, ts, ret);
 	if (!left)
 		op_finish(state, ts, ret);
 	return 0;

@@ -92,6 +92,7 @@ struct trace_op {
 	uint32_t pid, tid;
 	const char *comm;
 	uint32_t n_calls;
+	const char *path; /* NULL: not known, or that of its calls */
 };
 
 struct trace_clock {

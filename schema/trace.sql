@@ -125,7 +125,8 @@ CREATE TABLE op (
 	duration_ns INTEGER,
 	ret INTEGER NOT NULL,
 	task_id INTEGER NOT NULL,
-	n_calls INTEGER NOT NULL
+	n_calls INTEGER NOT NULL,
+	path_id INTEGER -- NULL: not known, or that of its calls
 );
 
 -- What CREATE calls led to, and which event ended the handle.

@@ -38,7 +38,7 @@ static const char *const statements[N_TRACE_STATEMENTS] = {
 	[INSERT_SPAN] = "INSERT INTO span VALUES " SPAN_PLACES,
 	[INSERT_SPANS] = "INSERT INTO span VALUES " SPAN_PLACES_16 "," SPAN_PLACES_16,
 	[INSERT_SPAN_MERGED] = "INSERT INTO span_merged VALUES (?, ?, ?, ?)",
-	[INSERT_OP] = "INSERT INTO op VALUES (?, ?, ?, ?, ?, ?, ?)",
+	[INSERT_OP] = "INSERT INTO op VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 	[INSERT_OPENED] = "INSERT INTO opened VALUES (?, ?, ?, NULL)",
 	[CLOSE_OPENED] = "UPDATE opened SET closed_by = ? WHERE call_id = ?",
 	[INSERT_SHARE] = "INSERT INTO share (name, process) VALUES (?, ?)",
@@ -529,12 +529,14 @@ int trace_add_call(struct trace *trace, const struct trace_call *call,
 
 int trace_add_op(struct trace *trace, const struct trace_op *op)
 {
-	int64_t hop_id, task_id;
+	int64_t hop_id, task_id, path_id = 0;
 	sqlite3_stmt *stmt;
 	int rc = find_hop(trace, TRACE_SIDE_GUEST, op->name, &hop_id);
 
 	if (!rc)
 		rc = find_task(trace, op->pid, op->tid, op->comm, &task_id);
+	if (!rc && op->path)
+		rc = trace_intern_path(trace, op->path, &path_id);
 	if (!rc)
 		rc = trace_statement(trace, INSERT_OP, &stmt);
 	if (rc)
@@ -548,6 +550,7 @@ int trace_add_op(struct trace *trace, const struct trace_op *op)
 	sqlite3_bind_int64(stmt, 5, op->ret);
 	sqlite3_bind_int64(stmt, 6, task_id);
 	sqlite3_bind_int64(stmt, 7, op->n_calls);
+	bind_or_null(stmt, 8, path_id);
 	note_time(trace->writer, op->start_ns);
 	note_time(trace->writer, op->end_ns);
 	return run(trace, stmt);

@@ -65,13 +65,14 @@ LEFT JOIN hop AS h ON h.hop_id = s.hop_id
 LEFT JOIN span_merged AS m ON m.call_id = s.call_id AND m.idx = s.idx;
 
 CREATE VIEW ops AS
-SELECT o.op_id, h.name, (
+SELECT o.op_id, h.name, coalesce((
 		SELECT p.path FROM call AS c JOIN path AS p ON p.path_id = c.path_id
-		WHERE c.op_id = o.op_id ORDER BY c.call_id LIMIT 1) AS path,
+		WHERE c.op_id = o.op_id ORDER BY c.call_id LIMIT 1), own.path) AS path,
 	o.start_ns, o.duration_ns, o.ret, o.n_calls AS calls, t.pid, t.tid, t.comm
 FROM op AS o
 LEFT JOIN hop AS h ON h.hop_id = o.hop_id
-LEFT JOIN task AS t ON t.task_id = o.task_id;
+LEFT JOIN task AS t ON t.task_id = o.task_id
+LEFT JOIN path AS own ON own.path_id = o.path_id;
 
 CREATE VIEW params AS
 SELECT v.call_id, v.idx, p.name,
@@ -230,7 +231,7 @@ WHERE duration_ns IS NULL;
 
 CREATE VIEW losses AS
 SELECT CASE side WHEN 1 THEN 'guest' WHEN 2 THEN 'host' ELSE 'both' END AS side, hop, reason,
-	sum(n) AS n
+	sum(n) AS n, min(after) AS first_after_call_id, max(after) AS last_after_call_id
 FROM loss GROUP BY side, hop, reason;
 
 -- The same, each where it happened: after this event and before the next.

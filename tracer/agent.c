@@ -27,7 +27,8 @@
 
 #define DEFAULT_RINGS_BYTES (32u << 20) /* of all CPUs, */
 #define DEFAULT_RING_MIN (256u << 10) /* but no less of one, */
-#define DEFAULT_RING_MAX (8u << 20) /* and no more */
+#define DEFAULT_RING_MAX (8u << 20) /* and no more; */
+#define PAYLOAD_FACTOR 4 /* so much more with payload: a call may have 16 MiB of it */
 #define RING_BYTES_MAX (1u << 30)
 #define LINE_ROOM_RINGS 2 /* so many times all rings fit in what waits to be sent */
 #define TICK_MS 50 /* the rings are looked at */
@@ -89,7 +90,7 @@ static void print_help(void)
 	      "                     without: of whichever the kernel has\n"
 	      "  --payload          contents of files and listings too: without a recorder on\n"
 	      "                     the host's side nobody else has them\n"
-	      "  --buffer SIZE      for each processor (at most 8M)\n"
+	      "  --buffer SIZE      for each processor (at most 8M, with --payload 32M)\n"
 	      "  -h, --help         this\n"
 	      "\n"
 	      "SIGUSR1 sends the calls that are in flight.\n"
@@ -104,6 +105,24 @@ static int usage_error(const char *what, const char *on)
 {
 	fprintf(stderr, "sftrace: %s%s (see sftrace agent --help)\n", what, on);
 	return SFTRACE_USAGE;
+}
+
+static size_t count_cpus(void)
+{
+	int n_cpus = libbpf_num_possible_cpus();
+
+	return n_cpus > 0 ? (size_t)n_cpus : 1;
+}
+
+static size_t default_ring_bytes(bool payload)
+{
+	size_t bytes = DEFAULT_RINGS_BYTES / count_cpus();
+
+	if (bytes < DEFAULT_RING_MIN)
+		bytes = DEFAULT_RING_MIN;
+	if (bytes > DEFAULT_RING_MAX)
+		bytes = DEFAULT_RING_MAX;
+	return payload ? bytes * PAYLOAD_FACTOR : bytes;
 }
 
 static void set_line(struct agent_options *options, enum agent_line_kind kind, const char *path)
@@ -168,6 +187,8 @@ static int parse_options(struct agent_options *options, int argc, char **argv)
 		return usage_error("one of --port, --socket, --stdio and -o is needed", "");
 	if (optind < argc)
 		options->command = argv + optind;
+	if (!options->probe.ring_bytes)
+		options->probe.ring_bytes = default_ring_bytes(options->probe.bulk);
 	return -1;
 }
 
@@ -176,22 +197,6 @@ static void take_record(void *user, const struct capture_header *record)
 	struct agent *agent = user;
 
 	agent_line_put(agent->line, record);
-}
-
-static size_t count_cpus(void)
-{
-	int n_cpus = libbpf_num_possible_cpus();
-
-	return n_cpus > 0 ? (size_t)n_cpus : 1;
-}
-
-static size_t default_ring_bytes(void)
-{
-	size_t bytes = DEFAULT_RINGS_BYTES / count_cpus();
-
-	if (bytes < DEFAULT_RING_MIN)
-		return DEFAULT_RING_MIN;
-	return bytes < DEFAULT_RING_MAX ? bytes : DEFAULT_RING_MAX;
 }
 
 static size_t all_rings_bytes(const struct agent *agent)
@@ -397,10 +402,7 @@ static int exit_status(const struct agent *agent, int finished)
 
 int verb_agent(int argc, char **argv)
 {
-	struct agent agent = {
-		.options.probe.ring_bytes = default_ring_bytes(),
-		.signals = -1,
-	};
+	struct agent agent = {.signals = -1};
 	int status = parse_options(&agent.options, argc, argv);
 	sigset_t signals;
 

@@ -30,6 +30,8 @@ static const char *check_op(const struct capture_header *header)
 {
 	const struct capture_op *op = (const struct capture_op *)header;
 
+	if (header->size > sizeof(*op) && ((const char *)op)[header->size - 1])
+		return "unterminated names of a file";
 	return memchr(op->comm, '\0', sizeof(op->comm)) ? NULL : "unterminated command name";
 }
 
@@ -76,7 +78,8 @@ static const struct record_check checks[] = {
 	[CAPTURE_HOST_CALL] = {sizeof(struct capture_call), CAPTURE_RECORD_MAX, check_call},
 	[CAPTURE_CONNECT] = {sizeof(struct capture_call), CAPTURE_RECORD_MAX, check_call},
 	[CAPTURE_DISCONNECT] = {sizeof(struct capture_call), CAPTURE_RECORD_MAX, check_call},
-	[CAPTURE_OP] = {sizeof(struct capture_op), sizeof(struct capture_op), check_op},
+	[CAPTURE_OP] = {sizeof(struct capture_op), sizeof(struct capture_op) + CAPTURE_OP_NAMES_MAX,
+			check_op},
 	[CAPTURE_DATA] = {sizeof(struct capture_data), CAPTURE_RECORD_MAX, check_data},
 	[CAPTURE_LOSS] = {sizeof(struct capture_loss), sizeof(struct capture_loss), check_loss},
 	[CAPTURE_META] = {sizeof(struct capture_header) + 8, CAPTURE_META_MAX, check_meta},

@@ -14,6 +14,7 @@
 
 #include "capture_check.h"
 #include "load_call.h"
+#include "op_path.h"
 
 #define PROGRESS_STEP (64u << 20)
 
@@ -107,6 +108,12 @@ struct match_side {
 	size_t n;
 };
 
+/* Clients that come and go are the host's to tell of, unless it was not recorded. */
+static bool is_to_match(const struct load *load)
+{
+	return load->record->h.kind == CAPTURE_CALL || !load->sides[CAPTURE_SIDE_HOST].n_files;
+}
+
 static int match_side_init(struct load *load, enum capture_side which, struct match_side *ret)
 {
 	const struct spool_side *side = &load->sides[which];
@@ -118,7 +125,7 @@ static int match_side_init(struct load *load, enum capture_side which, struct ma
 		return -ENOMEM;
 	for (size_t i = 0; !rc && i < side->calls.n; i++) {
 		rc = read_record(load, side, &side->calls.places[i], load->record);
-		if (rc || load->record->h.kind != CAPTURE_CALL)
+		if (rc || !is_to_match(load))
 			continue;
 		load_match_key(side, load->record, which, load->buffer, &ret->calls[ret->n]);
 		ret->index[ret->n++] = (uint32_t)i;
@@ -372,7 +379,7 @@ static int write_calls(struct load *load)
 static int write_op(struct load *load, const struct capture_op *record)
 {
 	const struct trace_clock *clock = guest_clock(load);
-	char name[LOAD_NAME_SIZE];
+	char name[LOAD_NAME_SIZE], path[OP_PATH_SIZE];
 	int64_t start = (int64_t)record->enter_ns, end = (int64_t)record->exit_ns;
 	struct trace_op op = {
 		.op_id = (int64_t)record->h.id,
@@ -383,6 +390,7 @@ static int write_op(struct load *load, const struct capture_op *record)
 		.tid = record->tid,
 		.comm = record->comm,
 		.n_calls = record->n_calls,
+		.path = op_path(record, path),
 	};
 
 	if (end)

@@ -53,7 +53,7 @@ Test(capture_check, sizes)
 	header.kind = CAPTURE_OP;
 	header.size = sizeof(struct capture_op) - 8;
 	cr_assert_not_null(capture_check_size(&header), "half an op");
-	header.size = sizeof(struct capture_op) + 8;
+	header.size = sizeof(struct capture_op) + CAPTURE_OP_NAMES_MAX + 8;
 	cr_assert_not_null(capture_check_size(&header), "more than an op");
 	header.kind = CAPTURE_CALL;
 	header.size = sizeof(struct capture_call) - 8;
@@ -83,6 +83,20 @@ Test(capture_check, ops)
 	GOOD(&op);
 	memset(op.comm, 'x', sizeof(op.comm));
 	BAD(&op);
+}
+
+Test(capture_check, names_of_ops)
+{
+	union {
+		struct capture_op op;
+		char bytes[sizeof(struct capture_op) + 8];
+	} named = {.op.h = {.kind = CAPTURE_OP, .size = sizeof(named)}};
+
+	GOOD(&named.op);
+	memset(named.bytes + sizeof(named.op), 'x', 7);
+	GOOD(&named.op);
+	named.bytes[sizeof(named) - 1] = 'x';
+	BAD(&named.op);
 }
 
 Test(capture_check, data)
