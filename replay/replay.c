@@ -40,6 +40,7 @@ struct replay {
 	struct hgcm_service *service;
 	struct live live;
 	struct taint taint;
+	struct pace pace;
 	struct host_led led;
 	struct feed *feed;
 	struct replay_call *call; /* the one that is being made, the feed's */
@@ -349,6 +350,7 @@ static int replay_event(struct replay *replay)
 		replay_left_out(replay, event, REPLAY_UNFINISHED, "its end");
 		return 0;
 	}
+	pace_wait(&replay->pace, event->start_ns);
 	switch (event->kind) {
 	case TRACE_CALL:
 		ret = replay_guest_call(replay);
@@ -427,6 +429,17 @@ static int replay_limited(struct replay *replay, struct rlimit *before)
 	return ret;
 }
 
+/* What the replay's own timing was like. */
+static void replay_timing(struct replay *replay)
+{
+	const struct latency *late = &replay->pace.late;
+
+	replay->result->late_p50_ns = latency_percentile(late, 50);
+	replay->result->late_p99_ns = latency_percentile(late, 99);
+	replay->result->late_max_ns = late->max_ns;
+	pace_clear(&replay->pace);
+}
+
 static int replay_with_service(struct replay *replay)
 {
 	int ret = hgcm_service_load(replay->options->service, &replay->service, &replay->message);
@@ -436,6 +449,7 @@ static int replay_with_service(struct replay *replay)
 		return ret;
 	live_init(&replay->live, replay->service);
 	replay->live.gaps = trace_is_incomplete(replay->trace, NULL) != 0;
+	pace_init(&replay->pace, &replay->options->pace);
 	ret = inherit_shares(replay->service, &replay->image, &replay->message);
 	replay->result->duration_ns = -replay_clock_ns(CLOCK_MONOTONIC);
 	replay->result->cpu_ns = -replay_clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -452,6 +466,7 @@ static int replay_with_service(struct replay *replay)
 		replay_parked_free(replay->parked);
 		replay->parked = next;
 	}
+	replay_timing(replay);
 	free(replay->spare);
 	live_clear(&replay->live);
 	taint_clear(&replay->taint);

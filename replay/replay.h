@@ -10,6 +10,7 @@
 #define REPLAY_H
 
 #include "compare.h"
+#include "pace.h"
 #include "limit.h"
 #include "replay_call.h"
 
@@ -21,6 +22,7 @@ struct replay_options {
 	bool keep; /* leave it there */
 	int64_t to; /* stop before this call; 0: make all */
 	unsigned compare; /* COMPARE_* */
+	struct pace_options pace;
 	struct limits limits;
 	/* Called for every call that was not as recorded or not made; may be NULL. */
 	void (*report)(void *user, const struct trace_call *event,
@@ -37,6 +39,8 @@ struct replay_result {
 	int64_t uncompared; /* made, but not all of it can be compared */
 	int64_t duration_ns; /* from the first event to the last */
 	int64_t cpu_ns; /* of it, processor time of the thread that made the calls */
+	/* How much later than at the wanted speed calls were made; 0 without one. */
+	int64_t late_p50_ns, late_p99_ns, late_max_ns;
 	int64_t built, unbuilt; /* files of the state before the trace */
 	int64_t inherited_clients, inherited_shares; /* there before the trace */
 	bool confined; /* the kernel kept the service inside of the scratch directory */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sftrace replay: the command line of the replay engine. */
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,9 @@
 #include "verbs.h"
 #include "verdict.h"
 #include "view.h"
+
+#define MAX_SPEED 1e6
+#define MAX_SLEEP 1e6 /* seconds */
 
 static const char usage[] =
 	"usage: sftrace replay [OPTIONS] FILE\n"
@@ -20,6 +24,8 @@ static const char usage[] =
 	"  --compare WHAT   more (times, owners, links, inodes, allocation) or, after\n"
 	"                   a '-', less (status, result, counts, data, attributes,\n"
 	"                   listings, names, volume) than usual; separated by commas\n"
+	"  --speed S        max (the default), 1 (at the recorded times), 2 (twice as fast)...\n"
+	"  --max-sleep T    wait no longer than T seconds for the time of a call\n"
 	"  --descriptors N  the service can open only N files at a time\n"
 	"  --disk SIZE      the share is on a disk of that size (such as 1M), in memory;\n"
 	"                   needs root\n"
@@ -33,6 +39,8 @@ static const char usage[] =
 	"                                       does another service do the same?\n"
 	"  sftrace replay --to 1234 --keep --scratch d t.db\n"
 	"                                       the files as they were before call 1234\n"
+	"  sftrace replay --speed 1 --max-sleep 0.5 t.db\n"
+	"                                       as it was, but for the longest pauses\n"
 	"  sftrace replay -v --compare times,-data t.db\n"
 	"                                       with times, without data, each difference\n";
 
@@ -49,6 +57,8 @@ static const struct option long_options[] = {
 	{"keep", no_argument, NULL, 'k'},
 	{"to", required_argument, NULL, 't'},
 	{"compare", required_argument, NULL, 'c'},
+	{"speed", required_argument, NULL, 'p'},
+	{"max-sleep", required_argument, NULL, 'm'},
 	{"descriptors", required_argument, NULL, 'D'},
 	{"disk", required_argument, NULL, 'K'},
 	{"json", no_argument, NULL, 'j'},
@@ -71,6 +81,35 @@ static int take_size(const char *option, const char *text, int64_t *ret)
 	return SFTRACE_USAGE;
 }
 
+static bool take_positive(const char *text, double max, double *ret)
+{
+	char *end;
+
+	*ret = strtod(text, &end);
+	return !*end && end != text && *ret > 0 && *ret <= max;
+}
+
+static int take_speed(const char *text, double *ret)
+{
+	*ret = 0;
+	if (strcmp(text, "max") == 0 || take_positive(text, MAX_SPEED, ret))
+		return -1;
+	fprintf(stderr, "sftrace: --speed takes max or a number like 1 or 0.5, not %s\n", text);
+	return SFTRACE_USAGE;
+}
+
+static int take_seconds(const char *text, int64_t *ret_ns)
+{
+	double seconds;
+
+	if (!take_positive(text, MAX_SLEEP, &seconds)) {
+		fprintf(stderr, "sftrace: --max-sleep takes seconds like 1 or 0.1, not %s\n", text);
+		return SFTRACE_USAGE;
+	}
+	*ret_ns = (int64_t)(seconds * 1e9);
+	return -1;
+}
+
 /* -1: go on, else an exit status. */
 static int parse_option(int letter, struct replay_arguments *arguments)
 {
@@ -90,6 +129,10 @@ static int parse_option(int letter, struct replay_arguments *arguments)
 		return argument_call_id("--to", optarg, &options->to);
 	case 'c':
 		return argument_compare(optarg, &options->compare);
+	case 'p':
+		return take_speed(optarg, &options->pace.speed);
+	case 'm':
+		return take_seconds(optarg, &options->pace.max_sleep_ns);
 	case 'D':
 		return take_size("--descriptors", optarg, &options->limits.descriptors);
 	case 'K':

@@ -176,6 +176,12 @@ void verdict_text(FILE *out, struct trace *trace, const struct replay_result *re
 	if (result->unbuilt)
 		fprintf(out, "not rebuilt: %" PRId64 " files that were there before\n",
 			result->unbuilt);
+	if (result->late_max_ns)
+		fprintf(out,
+			"made later than at the wanted speed: half of the calls by up to %.3f ms,"
+			" 99 of 100 by %.3f ms, all by %.3f ms\n",
+			(double)result->late_p50_ns / 1e6, (double)result->late_p99_ns / 1e6,
+			(double)result->late_max_ns / 1e6);
 	if (result->scratch)
 		fprintf(out, "kept in %s\n", result->scratch);
 }
@@ -251,10 +257,13 @@ void verdict_json(FILE *out, struct trace *trace, const struct replay_result *re
 	fprintf(out,
 		", \"filled\": %" PRId64 ", \"uncompared\": %" PRId64 ", \"built\": %" PRId64
 		", \"unbuilt\": %" PRId64 ", \"inherited_clients\": %" PRId64
-		", \"inherited_shares\": %" PRId64 ", \"confined\": %s, \"stopped\": %s, ",
+		", \"inherited_shares\": %" PRId64 ", \"confined\": %s, \"stopped\": %s, "
+		"\"duration_ns\": %" PRId64 ", \"late_p50_ns\": %" PRId64
+		", \"late_p99_ns\": %" PRId64 ", \"late_max_ns\": %" PRId64 ", ",
 		result->filled, result->uncompared, result->built, result->unbuilt,
 		result->inherited_clients, result->inherited_shares,
-		result->confined ? "true" : "false", result->stopped ? "true" : "false");
+		result->confined ? "true" : "false", result->stopped ? "true" : "false",
+		result->duration_ns, result->late_p50_ns, result->late_p99_ns, result->late_max_ns);
 	json_text(out, "scratch", result->scratch);
 	fprintf(out, ", \"first\": ");
 	if (result->n[REPLAY_DIVERGED])

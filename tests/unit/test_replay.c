@@ -752,3 +752,36 @@ Test(replay, an_incomplete_trace_without_calls)
 	cr_assert_eq(tape_replay(&tape, &result), 4);
 	cr_assert_eq(result.calls, 0);
 }
+
+/* A call each 20 ms; at half of the speed that is 40. */
+Test(replay, calls_are_made_when_they_were)
+{
+	static const struct {
+		double speed;
+		int64_t max_sleep_ns, at_least_ns, at_most_ns;
+	} cases[] = {
+		{0, 0, 0, 79000000},
+		{1, 0, 80000000, 159000000},
+		{0.5, 0, 160000000, INT64_MAX},
+		{1, 1000000, 4000000, 79000000},
+	};
+
+	tape_mount(&tape);
+	tape_finish(&tape);
+	tape_sql(&tape, "update call set start_ns = 5000 + 20000000 * (call_id - 1)");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct replay_options options = {
+			.service = SFSERVICE_PATH,
+			.compare = COMPARE_USUAL,
+			.pace = {cases[i].speed, cases[i].max_sleep_ns},
+		};
+		struct replay_result result;
+
+		cr_assert_eq(tape.last_id, 5);
+		cr_assert_eq(tape_replay_with(&tape, &options, &result), 0);
+		cr_assert_geq(result.duration_ns, cases[i].at_least_ns, "case %zu", i);
+		cr_assert_eq(result.late_max_ns > 0, cases[i].speed > 0);
+		cr_assert_leq(result.duration_ns - result.calls * result.late_max_ns,
+			      cases[i].at_most_ns, "case %zu", i);
+	}
+}
