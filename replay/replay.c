@@ -16,6 +16,7 @@
 #include "feed.h"
 #include "host_call.h"
 #include "inherit.h"
+#include "peer.h"
 #include "sandbox.h"
 #include "scratch.h"
 #include "taint.h"
@@ -83,6 +84,9 @@ static void replay_found(struct replay *replay, const struct trace_call *event,
 		replay->live.gaps = true;
 		taint_not_made(&replay->taint, replay->trace, event);
 	}
+	if (finding->verdict != REPLAY_DIVERGED && replay->options->peer &&
+	    replay->options->peer->sends && !replay->error)
+		replay->error = peer_send_left_out(replay->options->peer, event->call_id);
 	if (replay->options->report)
 		replay->options->report(replay->options->user, event, finding);
 }
@@ -140,28 +144,70 @@ static void replay_taint(struct replay *replay, const struct replay_call *call)
 	taint_made(&replay->taint, call);
 }
 
-/* A call has ended on both sides: compares, and learns what it opened. */
-static void replay_ended(struct replay *replay, const struct replay_call *call)
+/* Compares with what was recorded, or with what "expected" has of it. */
+static void replay_compare(struct replay *replay, const struct compare_options *options,
+			   const struct replay_call *call, struct replay_finding *finding,
+			   bool *uncompared)
 {
-	bool uncompared;
-	struct compare_options options = {
-		.what = replay_comparable(replay, call, &uncompared),
-		.ignore_versions = replay->image.n_inherited > 0,
-	};
 	struct listing_source more = {replay_list_more, replay};
 	struct live_handle *handle = NULL;
-	struct replay_finding finding = {.verdict = REPLAY_SAME};
 
 	if (call->event.kind == TRACE_CALL)
 		handle = live_handle_of(&replay->live, call);
-	if (handle && (replay->options->compare & ~options.what & COMPARE_LISTINGS))
+	if (handle && (replay->options->compare & ~options->what & COMPARE_LISTINGS))
 		handle->listing.unknown = true; /* for its later parts, too */
-	if (!compare_call(&options, call, handle ? &handle->listing : NULL, &more, &finding,
-			  &uncompared) &&
+	if (!compare_call(options, call, handle ? &handle->listing : NULL, &more, finding,
+			  uncompared) &&
 	    call->unknown_handle && call->event.kind == TRACE_CALL)
-		snprintf(finding.what, sizeof(finding.what),
+		snprintf(finding->what, sizeof(finding->what),
 			 "status, on a handle that the trace did not open");
+}
+
+/* Both replays lack the same: there is nothing that cannot be compared. */
+static void replay_compare_peer(struct replay *replay, const struct replay_call *call,
+				struct replay_finding *finding)
+{
+	const struct compare_options options = {.what = replay->options->compare};
+	struct replay_call expected;
+	struct peer_answer *answer = NULL;
+	bool uncompared;
+	int ret = replay->options->peer->sends
+			  ? peer_send(replay->options->peer, call)
+			  : peer_ask(replay->options->peer, call, &expected, &answer);
+
+	if (ret < 0)
+		replay->error = ret;
+	if (ret == -EPIPE)
+		compare_differs(finding, "call", "no answer", "an answer");
+	else if (answer && ret == 1)
+		replay_compare(replay, &options, &expected, finding, &uncompared);
+	else if (answer)
+		compare_differs(finding, "call", "not made", "made");
+	peer_done(answer);
+}
+
+static void replay_compare_recording(struct replay *replay, const struct replay_call *call,
+				     struct replay_finding *finding)
+{
+	bool uncompared;
+	const struct compare_options options = {
+		.what = replay_comparable(replay, call, &uncompared),
+		.ignore_versions = replay->image.n_inherited > 0,
+	};
+
+	replay_compare(replay, &options, call, finding, &uncompared);
 	replay->result->uncompared += uncompared;
+}
+
+/* A call has ended on both sides: compares, and learns what it opened. */
+static void replay_ended(struct replay *replay, const struct replay_call *call)
+{
+	struct replay_finding finding = {.verdict = REPLAY_SAME};
+
+	if (replay->options->peer)
+		replay_compare_peer(replay, call, &finding);
+	else
+		replay_compare_recording(replay, call, &finding);
 	replay_found(replay, &call->event, &finding);
 	replay_taint(replay, call);
 	if (call->event.kind == TRACE_CALL && live_learn(&replay->live, call) < 0)
@@ -391,6 +437,18 @@ static int replay_events(struct replay *replay)
 	return ret < 0 ? replay_fail(replay, ret, "cannot read the trace") : 0;
 }
 
+/* Whether a call that waits here has not ended in the other replay, either. */
+static bool replay_peer_waits(struct replay *replay, const struct replay_call *call)
+{
+	struct replay_call expected;
+	struct peer_answer *answer = NULL;
+	struct peer *peer = replay->options->peer;
+	bool waits = peer && (peer->sends || peer_ask(peer, call, &expected, &answer) < 0);
+
+	peer_done(answer);
+	return waits;
+}
+
 /* What still waits although it had ended in the recording. */
 static void replay_report_parked(struct replay *replay)
 {
@@ -402,6 +460,8 @@ static void replay_report_parked(struct replay *replay)
 	for (struct replay_parked *parked = replay->parked; parked; parked = parked->next) {
 		struct replay_finding finding = {0};
 
+		if (replay_peer_waits(replay, parked->call))
+			continue;
 		compare_differs(&finding, "status", "", "it still waits");
 		compare_status_text(parked->call->event.status, finding.expected);
 		replay_found(replay, &parked->call->event, &finding);

@@ -16,6 +16,8 @@
 
 #define REPLAY_MAX_DIVERGED 1000 /* then it is another trace, and replaying ends */
 
+struct peer;
+
 struct replay_options {
 	const char *service; /* file of the service module */
 	const char *scratch; /* directory to replay in; NULL: a temporary one */
@@ -28,6 +30,7 @@ struct replay_options {
 	void (*report)(void *user, const struct trace_call *event,
 		       const struct replay_finding *finding);
 	void *user;
+	struct peer *peer; /* another replay to compare with; NULL: the recording */
 	int64_t *at; /* the call that is being made, for other processes; may be NULL */
 };
 
@@ -44,6 +47,7 @@ struct replay_result {
 	int64_t built, unbuilt; /* files of the state before the trace */
 	int64_t inherited_clients, inherited_shares; /* there before the trace */
 	bool confined; /* the kernel kept the service inside of the scratch directory */
+	bool against; /* it was compared with another service, not with the recording */
 	bool stopped; /* at REPLAY_MAX_DIVERGED */
 	struct replay_finding first; /* divergence; if n[REPLAY_DIVERGED] */
 	struct replay_finding first_left_out; /* if something was not made */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "against.h"
 #include "arguments.h"
 #include "replay.h"
 #include "verbs.h"
@@ -18,6 +19,8 @@ static const char usage[] =
 	"usage: sftrace replay [OPTIONS] FILE\n"
 	"Makes the calls of the trace FILE again and compares what comes back.\n"
 	"  --service SO     the service to call (sfservice.so of this sftrace)\n"
+	"  --against SO     replay on this service, too, and compare the two with each\n"
+	"                   other instead of the recording\n"
 	"  --scratch DIR    replay in DIR, which must be empty or not exist\n"
 	"  --keep           leave the scratch directory there\n"
 	"  --to N           stop before call N\n"
@@ -37,6 +40,8 @@ static const char usage[] =
 	"  sftrace replay t.db                  is everything as it was recorded?\n"
 	"  sftrace replay --service ./new.so t.db\n"
 	"                                       does another service do the same?\n"
+	"  sftrace replay --service ./old.so --against ./new.so t.db\n"
+	"                                       do two services do the same?\n"
 	"  sftrace replay --to 1234 --keep --scratch d t.db\n"
 	"                                       the files as they were before call 1234\n"
 	"  sftrace replay --speed 1 --max-sleep 0.5 t.db\n"
@@ -47,12 +52,14 @@ static const char usage[] =
 struct replay_arguments {
 	struct replay_options options;
 	const char *file;
+	const char *against; /* NULL: the recording */
 	bool json;
 };
 
 /* clang-format off */
 static const struct option long_options[] = {
 	{"service", required_argument, NULL, 's'},
+	{"against", required_argument, NULL, 'a'},
 	{"scratch", required_argument, NULL, 'd'},
 	{"keep", no_argument, NULL, 'k'},
 	{"to", required_argument, NULL, 't'},
@@ -118,6 +125,9 @@ static int parse_option(int letter, struct replay_arguments *arguments)
 	switch (letter) {
 	case 's':
 		options->service = optarg;
+		return -1;
+	case 'a':
+		arguments->against = optarg;
 		return -1;
 	case 'd':
 		options->scratch = optarg;
@@ -185,7 +195,9 @@ static int replay_opened(struct trace *trace, const struct replay_arguments *arg
 	struct replay_result result;
 	char *message = NULL, *why = NULL;
 	int incomplete = trace_is_incomplete(trace, &why);
-	int ret = replay_run(trace, &arguments->options, &result, &message);
+	int ret = arguments->against ? against_run(trace, &arguments->options, arguments->against,
+						   &result, &message)
+				     : replay_run(trace, &arguments->options, &result, &message);
 
 	if (ret < 0) {
 		fprintf(stderr, "sftrace: cannot replay %s: %s\n", arguments->file,

@@ -94,7 +94,7 @@ static void text_first(FILE *out, struct trace *trace, const struct replay_resul
 	verdict_call(out, trace, first->call_id);
 	fprintf(out, "\n  ");
 	verdict_difference(out, first);
-	fputc('\n', out);
+	fprintf(out, "%s\n", result->against ? " (--service's and --against's)" : "");
 	history_before(trace, first->call_id, VERDICT_BEFORE, text_before, &printer);
 	if (result->stopped)
 		fprintf(out, "stopped after %d divergences\n", REPLAY_MAX_DIVERGED);
@@ -139,6 +139,8 @@ static void text_outcome(FILE *out, struct trace *trace, const struct replay_res
 
 	if (result->n[REPLAY_DIVERGED])
 		text_first(out, trace, result);
+	else if (result->against)
+		fprintf(out, "the same on both services%s", any_left_out(result) ? "; " : "\n");
 	else
 		fprintf(out, "%s%s",
 			partly ? "as recorded as far as the trace goes" : "all as recorded",
@@ -257,13 +259,15 @@ void verdict_json(FILE *out, struct trace *trace, const struct replay_result *re
 	fprintf(out,
 		", \"filled\": %" PRId64 ", \"uncompared\": %" PRId64 ", \"built\": %" PRId64
 		", \"unbuilt\": %" PRId64 ", \"inherited_clients\": %" PRId64
-		", \"inherited_shares\": %" PRId64 ", \"confined\": %s, \"stopped\": %s, "
+		", \"inherited_shares\": %" PRId64
+		", \"confined\": %s, \"stopped\": %s, \"against\": %s, "
 		"\"duration_ns\": %" PRId64 ", \"late_p50_ns\": %" PRId64
 		", \"late_p99_ns\": %" PRId64 ", \"late_max_ns\": %" PRId64 ", ",
 		result->filled, result->uncompared, result->built, result->unbuilt,
 		result->inherited_clients, result->inherited_shares,
 		result->confined ? "true" : "false", result->stopped ? "true" : "false",
-		result->duration_ns, result->late_p50_ns, result->late_p99_ns, result->late_max_ns);
+		result->against ? "true" : "false", result->duration_ns, result->late_p50_ns,
+		result->late_p99_ns, result->late_max_ns);
 	json_text(out, "scratch", result->scratch);
 	fprintf(out, ", \"first\": ");
 	if (result->n[REPLAY_DIVERGED])

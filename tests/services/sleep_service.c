@@ -2,7 +2,8 @@
 /*
  * A service that hangs: loads the one that SF_TEST_REAL_SERVICE names, passes
  * everything on to it, but sleeps for ever in the SF_TEST_SLEEP_NTH call (1 by
- * default) of function SF_TEST_SLEEP_FN; with SF_TEST_CRASH set it dies there.
+ * default) of function SF_TEST_SLEEP_FN; with SF_TEST_CRASH set it dies there,
+ * with SF_TEST_FAIL it ends the call with that status.
  * It has a svcCall and a svcComplete of its own, so that a tracer finds the
  * same hops.
  */
@@ -36,6 +37,10 @@ __attribute__((noinline)) void svcCall(void *service, VBOXHGCMCALLHANDLE call, u
 	if (fn == sleep_fn && ++n_seen == sleep_nth) {
 		if (getenv("SF_TEST_CRASH"))
 			raise(SIGSEGV);
+		if (getenv("SF_TEST_FAIL")) {
+			svcComplete(call, atoi(getenv("SF_TEST_FAIL")));
+			return;
+		}
 		for (;;)
 			pause();
 	}

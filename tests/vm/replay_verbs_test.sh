@@ -95,6 +95,32 @@ says '<testsuite name="sftrace" tests="4" failures="0" errors="1">'
 [ "$(grep -c '^<testcase ' "$scratch/out")" = 4 ] || fail "not one line a test"
 rm "$tests/d.db"
 
+# At the recorded times, twice as fast.
+gives 0 replay --speed 2 --max-sleep 0.01 "$trace"
+says '^made later than at the wanted speed: '
+gives 2 replay --speed fast "$trace"
+gives 2 replay --max-sleep -1 "$trace"
+
+# Two services side by side: the same, and one that dies or fails.
+gives 0 replay --against "$SF_TEST_REAL_SERVICE" "$trace"
+says "the same on both services"
+gives 0 replay --against "$SF_TEST_REAL_SERVICE" "$tests/b.db"
+SF_TEST_FAIL=-38 SF_TEST_SLEEP_FN=6 SF_TEST_SLEEP_NTH=21 gives 3 replay --against "$odd_service" "$trace"
+says "the first at call $later: SHFL_FN_WRITE"
+says "status: expected VINF_SUCCESS, got VERR_ACCESS_DENIED"
+SF_TEST_CRASH=1 SF_TEST_SLEEP_FN=6 SF_TEST_SLEEP_NTH=21 gives 3 replay --against "$odd_service" "$trace"
+says "the first at call $later: SHFL_FN_WRITE"
+says "the service: expected it returns, got Segmentation fault"
+SF_TEST_CRASH=1 SF_TEST_SLEEP_FN=6 SF_TEST_SLEEP_NTH=21 gives 3 replay --service "$odd_service" \
+	--against "$SF_TEST_REAL_SERVICE" --json "$trace"
+sqlite3 :memory: "select json_extract(readfile('$scratch/out'), '\$.first.call.call', '\$.first.expected')" |
+	grep -qx "\[$later,\"Segmentation fault\"\]" || fail "--against --json: $(cat "$scratch/out")"
+gives 1 replay --against "$scratch/none.so" "$trace"
+says "cannot read $scratch/none.so"
+gives 0 replay --against "$SF_TEST_REAL_SERVICE" --keep --scratch "$scratch/two" "$trace"
+diff -r "$scratch/two/first" "$scratch/two/second" || fail "two services left different files"
+[ -n "$(ls "$scratch/two/first")" ] || fail "--keep keeps nothing"
+
 # A service that dies or never returns costs one test, and the call is named.
 export SF_TEST_SLEEP_FN=6 SF_TEST_SLEEP_NTH=21
 SF_TEST_CRASH=1 gives 3 test --service "$odd_service" "$tests"
