@@ -99,10 +99,10 @@ static bool is_being_recorded(const char *spool)
 	return busy;
 }
 
-/* Even -f replaces nothing but traces: a mistyped name must not cost somebody's data. */
-static bool is_replaceable(const char *file, const struct stat *st)
+/* Even -f replaces nothing but our own: a mistyped name must not cost somebody's data. */
+static bool is_replaceable(const char *file, const struct stat *st, bool is_spool)
 {
-	return !st->st_size || trace_file_is_ours(file);
+	return !st->st_size || (is_spool ? spool_file_is_ours(file) : trace_file_is_ours(file));
 }
 
 /* Nothing is overwritten unless asked for, what a killed recorder left least of all. */
@@ -120,10 +120,10 @@ static int output_check(struct recording *recording)
 		if (!S_ISREG(st.st_mode))
 			return refuse("%s is no regular file; choose another with -o%s", names[i],
 				      "");
-		if (i == 0 && recording->options.force && !is_replaceable(names[i], &st))
-			return refuse("%s is no trace, and -f replaces only traces; choose "
-				      "another with -o%s",
-				      names[i], "");
+		if (recording->options.force && !is_replaceable(names[i], &st, i > 0))
+			return refuse("%s is no %s, and -f replaces only such; choose another "
+				      "with -o",
+				      names[i], i ? "spool" : "trace");
 		if (recording->options.force)
 			continue;
 		if (i == 0)

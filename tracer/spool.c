@@ -51,6 +51,20 @@ static int open_locked(const char *file)
 	return err;
 }
 
+bool spool_file_is_ours(const char *file)
+{
+	char magic[sizeof(CAPTURE_MAGIC) - 1];
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	bool ours;
+
+	if (fd < 0)
+		return false;
+	ours = read(fd, magic, sizeof(magic)) == (ssize_t)sizeof(magic) &&
+	       !memcmp(magic, CAPTURE_MAGIC, sizeof(magic));
+	close(fd);
+	return ours;
+}
+
 int spool_create(const char *file, enum capture_side side, struct spool **ret)
 {
 	struct capture_file_header header = {

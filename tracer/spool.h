@@ -7,6 +7,8 @@
 #ifndef SPOOL_H
 #define SPOOL_H
 
+#include <stdbool.h>
+
 #include "../bpf/capture.h"
 
 struct spool;
@@ -25,6 +27,9 @@ struct spool_counts {
 	uint64_t dropped; /* records that could not be written */
 	int error; /* why; 0: nothing was dropped */
 };
+
+/* Whether a file is a spool, as far as its first bytes tell. */
+bool spool_file_is_ours(const char *file);
 
 /*
  * Replaces a file of that name. 0 or negative errno; -EBUSY: another recorder is writing it.

@@ -279,6 +279,19 @@ static void run_reopen(struct drive *drive, char **arguments)
 		}
 }
 
+/* hold PATH MILLISECONDS COUNT: opens a file, and writes to it so much later. */
+static void run_hold(struct drive *drive, char **arguments)
+{
+	char data[] = "held";
+	uint64_t handle = create(drive, arguments[0], NEW_FILE | SHFL_CF_ACCESS_READWRITE);
+
+	usleep(1000 * number(arguments[1]));
+	for (uint64_t i = 0; i < number(arguments[2]); i++)
+		transfer(drive, SHFL_FN_WRITE, handle, i, parm_pointer(data, sizeof(data)),
+			 sizeof(data));
+	close_handle(drive, handle);
+}
+
 /* An SHFLSTRING of ASCII text in UTF-16. */
 static VBOXHGCMSVCPARM parm_wide_string(const char *text)
 {
@@ -493,6 +506,7 @@ static const struct command commands[] = {
 	{"pages", " SIZE", 1, run_pages},
 	{"paged", " SIZE", 1, run_paged},
 	{"reopen", " PATH OTHER COUNT", 3, run_reopen},
+	{"hold", " PATH MILLISECONDS COUNT", 3, run_hold},
 	{"wide", " SHARE PATH", 2, run_wide},
 	{"mix", "", 0, run_mix},
 	{"wait", " DIR", 1, run_wait},

@@ -273,3 +273,22 @@ Test(spool, a_disk_that_stays_full_leaves_a_file_without_an_end)
 	cr_expect_eq(next(NULL)->id, 1);
 	cr_expect_null(next(next(NULL)));
 }
+
+Test(spool, is_told_from_other_files)
+{
+	struct spool *spool;
+	char fifo[80];
+
+	cr_expect_not(spool_file_is_ours(path), "empty");
+	cr_expect_not(spool_file_is_ours("/no/such/file"));
+	cr_expect_not(spool_file_is_ours("/tmp"));
+	cr_assert_eq(spool_create(path, CAPTURE_SIDE_HOST, &spool), 0);
+	cr_assert_eq(spool_close(spool), 0);
+	cr_expect(spool_file_is_ours(path));
+	cr_assert_eq(truncate(path, 7), 0);
+	cr_expect_not(spool_file_is_ours(path), "cut within the magic");
+	snprintf(fifo, sizeof(fifo), "%s.fifo", path);
+	cr_assert_eq(mkfifo(fifo, 0600), 0);
+	cr_expect_not(spool_file_is_ours(fifo), "nobody writes to it");
+	unlink(fifo);
+}

@@ -385,6 +385,16 @@ status=0
 [ "$status" = 1 ] || fail "-f replaced a file that is no trace, status $status"
 says "is no trace"
 [ "$(cat letter.txt)" = precious ] || fail "a file that is no trace was changed"
+for spool in host guest; do
+	cp letter.txt letter.db.$spool.spool
+	status=0
+	"$bin/sftrace" record -f -o letter.db -- true 2>err || status=$?
+	[ "$status" = 1 ] || fail "-f replaced a file that is no spool, status $status"
+	says "letter.db.$spool.spool is no spool"
+	cmp letter.txt letter.db.$spool.spool || fail "a file that is no spool was changed"
+	rm letter.db.$spool.spool
+done
+[ ! -e letter.db ] || fail "a trace of nothing was left"
 "$bin/sftrace" record -f -o "$trace" -- sleep 3 2>/dev/null &
 other=$!
 wait_for 20 test -e "$trace.host.spool"
@@ -432,6 +442,26 @@ expect "calls of that process only" "$first|50" \
 	"select pid, count(*) from calls where fn_name = 'SHFL_FN_WRITE' group by pid"
 wait "$first" "$second"
 no_spools
+
+echo "== a process whose client, root and handle are from before"
+# shellcheck disable=SC2046
+$(drive) hold /held 2500 3 pause 1500 >/dev/null &
+first=$!
+sleep 0.5
+rm -f "$trace"*
+"$bin/sftrace" record -o "$trace" -p "$first" 2>err &
+recorder=$!
+sleep 2.8
+kill -INT "$recorder"
+wait "$recorder" || fail "exit status 0, got $?: $(cat err)"
+wait "$first"
+expect "the client" "1|1" "select client, inherited from clients"
+expect "calls by its root and handle" "3|1" "
+	select count(*), handle > 0 and root is not null and complete from calls
+	where fn_name = 'SHFL_FN_WRITE'"
+expect "what is not known of them is not made up" "0|0" \
+	"select count(share), count(path) from calls"
+rm "${share:?}"/*
 
 echo "== everybody, stopped by SIGTERM"
 rm -f "$trace"*
