@@ -4,19 +4,23 @@
  * offset(guest exit) >= L, where U = host enter - guest enter and L = host end
  * - guest exit. For a given b only the lower hull of the points U and the upper
  * hull of the points L matter; the margin they leave is concave in b, so a
- * ternary search finds the best b.
+ * ternary search finds the best b. Where the clock steps there is a new line.
  */
 #include "clock.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_DRIFT 0.01
 #define DRIFT_COST_NS 1e8 /* see best_drift() */
 #define SEARCH_STEPS 200
 #define WINDOW_PAIRS 128 /* that should agree on an offset */
 #define WINDOW_NS 1000000000
+#define STEP_NS 1000000 /* what the clock jumps by is more */
+#define STEP_DRIFT 1000 /* and more than 1/1000 of the time since the last call */
+#define STEP_PAIRS 16 /* that prove one */
 
 struct point {
 	double t;
@@ -178,7 +182,7 @@ static int by_offset(const void *a, const void *b)
 	return right->step - left->step;
 }
 
-/* The offset that most pairs of a window allow. */
+/* The offset in the middle of those that most pairs of a window allow. */
 static int64_t most_allowed(const struct clock_pair *pairs, size_t n)
 {
 	struct edge edges[2 * WINDOW_PAIRS];
@@ -197,20 +201,32 @@ static int64_t most_allowed(const struct clock_pair *pairs, size_t n)
 		depth += edges[i].step;
 		if (depth > deepest) {
 			deepest = depth;
-			best = edges[i].offset;
+			best = i + 1 < 2 * n ? edges[i].offset + difference(edges[i + 1].offset,
+									    edges[i].offset) /
+									 2
+					     : edges[i].offset;
 		}
 	}
 	return best;
 }
 
-static size_t window_end(const struct clock_pair *pairs, size_t n, size_t begin)
+static size_t window_end(const struct clock_pair *pairs, size_t n, size_t begin, size_t most)
 {
 	size_t end = begin + 1;
 
-	while (end < n && end - begin < WINDOW_PAIRS &&
+	while (end < n && end - begin < most &&
 	       difference(pairs[end].guest_enter_ns, pairs[begin].guest_enter_ns) < WINDOW_NS)
 		end++;
 	return end;
+}
+
+/* How far a pair is from allowing an offset; not above 0: it does. */
+static int64_t misses(const struct clock_pair *pair, int64_t offset)
+{
+	int64_t above = difference(offset, difference(pair->host_enter_ns, pair->guest_enter_ns));
+	int64_t below = difference(difference(pair->host_end_ns, pair->guest_exit_ns), offset);
+
+	return above > below ? above : below;
 }
 
 /* Marks the pairs that contradict most of those around them. */
@@ -219,13 +235,10 @@ static void find_outliers(const struct clock_pair *pairs, size_t n, bool *ret_le
 	for (size_t begin = 0, end; begin < n; begin = end) {
 		int64_t offset;
 
-		end = window_end(pairs, n, begin);
+		end = window_end(pairs, n, begin, WINDOW_PAIRS);
 		offset = most_allowed(pairs + begin, end - begin);
 		for (size_t i = begin; i < end; i++)
-			ret_left_out[i] =
-				difference(pairs[i].host_enter_ns, pairs[i].guest_enter_ns) <
-					offset ||
-				difference(pairs[i].host_end_ns, pairs[i].guest_exit_ns) > offset;
+			ret_left_out[i] = ret_left_out[i] || misses(&pairs[i], offset) > 0;
 	}
 }
 
@@ -238,19 +251,178 @@ static size_t count_fitted(const bool *left_out, size_t n)
 	return used;
 }
 
-static void check(const struct clock_pair *pairs, size_t n, struct trace_clock *clock)
+/* Steps. */
+
+/* Pairs that agree on an offset, give or take drift. */
+struct stretch {
+	size_t begin, end;
+	int64_t first_offset, last_offset; /* of its first and last window */
+};
+
+/* Whether the clock stepped between two moments at which it had these offsets. */
+static bool is_step(const struct clock_pair *before, int64_t offset_before,
+		    const struct clock_pair *after, int64_t offset_after)
 {
-	for (size_t i = 1; i < n; i += 2) {
-		clock->checked++;
-		clock->violations += !clock_holds(clock, &pairs[i], 0);
+	int64_t apart = difference(after->guest_enter_ns, before->guest_enter_ns);
+	int64_t step = difference(offset_after, offset_before);
+	int64_t drift = apart > 0 ? apart / STEP_DRIFT : 0;
+
+	return step > STEP_NS + drift || step < -STEP_NS - drift;
+}
+
+static bool may_join(const struct clock_pair *pairs, const struct stretch *before,
+		     const struct stretch *after)
+{
+	return !is_step(&pairs[before->end - 1], before->last_offset, &pairs[after->begin],
+			after->first_offset);
+}
+
+static void leave_out(const struct stretch *stretch, bool *left_out)
+{
+	memset(left_out + stretch->begin, true, stretch->end - stretch->begin);
+}
+
+/* Takes a stretch up: joins it to the last, drops a last one that was too short to be true. */
+static size_t add_stretch(const struct clock_pair *pairs, struct stretch *stretches, size_t n,
+			  const struct stretch *next, bool *left_out)
+{
+	if (n && !may_join(pairs, &stretches[n - 1], next)) {
+		if (stretches[n - 1].end - stretches[n - 1].begin >= STEP_PAIRS) {
+			stretches[n] = *next;
+			return n + 1;
+		}
+		/* A few pairs that were none. */
+		leave_out(&stretches[n - 1], left_out);
+		if (n == 1 || !may_join(pairs, &stretches[n - 2], next)) {
+			stretches[n - 1] = *next;
+			return n;
+		}
+		n--;
+	}
+	if (!n) {
+		stretches[0] = *next;
+		return 1;
+	}
+	stretches[n - 1].end = next->end;
+	stretches[n - 1].last_offset = next->last_offset;
+	return n;
+}
+
+/* The stretches between steps; more than there is room for end up in the last. */
+static size_t find_stretches(const struct clock_pair *pairs, size_t n,
+			     struct stretch stretches[CLOCK_PIECES_MAX], bool *left_out)
+{
+	size_t found = 0;
+
+	for (size_t begin = 0, end; begin < n; begin = end) {
+		int64_t offset;
+		struct stretch next;
+
+		end = window_end(pairs, n, begin, STEP_PAIRS / 2);
+		offset = most_allowed(pairs + begin, end - begin);
+		next = (struct stretch){begin, end, offset, offset};
+		if (found == CLOCK_PIECES_MAX)
+			break;
+		found = add_stretch(pairs, stretches, found, &next, left_out);
+	}
+	if (found > 1 && stretches[found - 1].end - stretches[found - 1].begin < STEP_PAIRS)
+		leave_out(&stretches[--found], left_out);
+	stretches[0].begin = 0;
+	stretches[found - 1].end = n;
+	return found;
+}
+
+/*
+ * The windows do not know where in them a step is: it is where fewest pairs
+ * contradict the offsets before and after it.
+ */
+static void place_step(const struct clock_pair *pairs, struct stretch *before,
+		       struct stretch *after)
+{
+	size_t begin = before->end > before->begin + WINDOW_PAIRS ? before->end - WINDOW_PAIRS
+								  : before->begin;
+	size_t end =
+		after->begin + WINDOW_PAIRS < after->end ? after->begin + WINDOW_PAIRS : after->end;
+	size_t best = begin, least = 0, wrong = 0;
+
+	for (size_t i = begin; i < end; i++)
+		wrong += misses(&pairs[i], after->first_offset) > STEP_NS / 2;
+	least = wrong;
+	for (size_t i = begin; i < end; i++) {
+		wrong += misses(&pairs[i], before->last_offset) > STEP_NS / 2;
+		wrong -= misses(&pairs[i], after->first_offset) > STEP_NS / 2;
+		if (wrong >= least)
+			continue;
+		least = wrong;
+		best = i + 1;
+	}
+	before->end = after->begin = best;
+}
+
+/* One piece. */
+
+static void check(const struct clock_pair *pairs, size_t n, const struct clock *clock,
+		  struct trace_clock *piece)
+{
+	for (size_t i = 0; i < n; i++) {
+		int64_t excess = clock_excess(clock, &pairs[i]);
+
+		piece->checked += i % 2;
+		piece->violations += i % 2 && excess > 0;
+		if (excess > piece->worst_ns)
+			piece->worst_ns = excess;
 	}
 }
 
-int clock_fit(const struct clock_pair *pairs, size_t n, struct trace_clock *ret)
+/* Without the pairs in left_out, to which outliers are added. */
+static int fit_piece(const struct clock_pair *pairs, size_t n, bool *left_out,
+		     struct trace_clock *ret)
 {
-	struct trace_clock clock = {0};
-	bool *left_out;
+	struct trace_clock piece = {.from_ns = ret->from_ns};
 	double margin;
+	int rc = fit(pairs, n, count_fitted(left_out, n) ? left_out : NULL, &piece, &margin);
+
+	if (!rc && margin < 0) {
+		find_outliers(pairs, n, left_out);
+		if (count_fitted(left_out, n))
+			rc = fit(pairs, n, left_out, &piece, &margin);
+	}
+	if (!rc) {
+		piece.fitted = (int64_t)count_fitted(left_out, n);
+		check(pairs, n, &(struct clock){.pieces = {piece}, .n_pieces = 1}, &piece);
+		*ret = piece;
+	}
+	return rc;
+}
+
+static int fit_pieces(const struct clock_pair *pairs, struct stretch *stretches, size_t n,
+		      bool *left_out, struct clock *ret)
+{
+	int rc = 0;
+
+	for (size_t i = 1; i < n; i++)
+		place_step(pairs, &stretches[i - 1], &stretches[i]);
+	ret->n_pieces = 0;
+	for (size_t i = 0; !rc && i < n; i++) {
+		const struct stretch *stretch = &stretches[i];
+		struct trace_clock *piece = &ret->pieces[ret->n_pieces];
+
+		if (stretch->begin >= stretch->end)
+			continue;
+		*piece = (struct trace_clock){0};
+		if (ret->n_pieces++)
+			piece->from_ns = pairs[stretch->begin].guest_enter_ns;
+		rc = fit_piece(pairs + stretch->begin, stretch->end - stretch->begin,
+			       left_out + stretch->begin, piece);
+	}
+	return rc;
+}
+
+int clock_fit(const struct clock_pair *pairs, size_t n, struct clock *ret)
+{
+	struct stretch stretches[CLOCK_PIECES_MAX];
+	bool *left_out;
+	size_t found;
 	int rc;
 
 	if (!n)
@@ -258,32 +430,43 @@ int clock_fit(const struct clock_pair *pairs, size_t n, struct trace_clock *ret)
 	left_out = calloc(n, sizeof(*left_out));
 	if (!left_out)
 		return -ENOMEM;
-	rc = fit(pairs, n, NULL, &clock, &margin);
-	if (!rc && margin < 0) {
-		find_outliers(pairs, n, left_out);
-		if (count_fitted(left_out, n))
-			rc = fit(pairs, n, left_out, &clock, &margin);
-	}
-	if (!rc) {
-		clock.fitted = (int64_t)count_fitted(left_out, n);
-		check(pairs, n, &clock);
-		*ret = clock;
+	ret->pieces[0] = (struct trace_clock){0};
+	ret->n_pieces = 1;
+	rc = fit_piece(pairs, n, left_out, &ret->pieces[0]);
+	if (!rc && ret->pieces[0].worst_ns) {
+		memset(left_out, 0, n * sizeof(*left_out));
+		found = find_stretches(pairs, n, stretches, left_out);
+		rc = fit_pieces(pairs, stretches, found, left_out, ret);
 	}
 	free(left_out);
 	return rc;
 }
 
-int64_t clock_map(const struct trace_clock *clock, int64_t guest_ns)
+/* Using it. */
+
+const struct trace_clock *clock_piece(const struct clock *clock, int64_t guest_ns)
 {
-	__int128 since = (__int128)guest_ns - clock->base_ns;
+	size_t i = clock->n_pieces - 1;
+
+	while (i > 0 && clock->pieces[i].from_ns > guest_ns)
+		i--;
+	return &clock->pieces[i];
+}
+
+int64_t clock_map(const struct clock *clock, int64_t guest_ns)
+{
+	const struct trace_clock *piece = clock_piece(clock, guest_ns);
+	__int128 since = (__int128)guest_ns - piece->base_ns;
 	__int128 mapped =
-		guest_ns + (__int128)clock->offset_ns + since * clock->drift_ppb / 1000000000;
+		guest_ns + (__int128)piece->offset_ns + since * piece->drift_ppb / 1000000000;
 
 	return (int64_t)mapped;
 }
 
-bool clock_holds(const struct trace_clock *clock, const struct clock_pair *pair, int64_t slack_ns)
+int64_t clock_excess(const struct clock *clock, const struct clock_pair *pair)
 {
-	return clock_map(clock, pair->guest_enter_ns) <= pair->host_enter_ns + slack_ns &&
-	       clock_map(clock, pair->guest_exit_ns) >= pair->host_end_ns - slack_ns;
+	int64_t early = difference(clock_map(clock, pair->guest_enter_ns), pair->host_enter_ns);
+	int64_t late = difference(pair->host_end_ns, clock_map(clock, pair->guest_exit_ns));
+
+	return early > late ? early : late;
 }

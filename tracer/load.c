@@ -17,11 +17,19 @@
 #include "op_path.h"
 
 #define PROGRESS_STEP (64u << 20)
+#define LOSS_MAX (INT64_MAX / 1000000)
 
 /* A guest call that the host has not seen, where it belongs among the host's. */
 struct lonely {
 	int64_t mapped_ns;
 	uint32_t guest; /* index of the call */
+};
+
+/* Where something was lost. */
+struct place {
+	const struct spool_loss *loss;
+	size_t index; /* of the call before it among its side's */
+	int64_t call_id; /* the same in the trace; 0: none, or not written yet */
 };
 
 struct load {
@@ -31,9 +39,10 @@ struct load {
 	uint32_t *guest_of; /* for each of the host's calls: index of the guest's, or MATCH_NONE */
 	struct lonely *lonely; /* sorted by time */
 	size_t n_lonely;
+	struct place *places[3]; /* of the sides' losses, by index */
 	struct match_counts counts;
 	uint32_t process; /* of the host: the guest's virtual machine */
-	struct trace_clock clock;
+	struct clock clock;
 	bool has_clock;
 	struct capture_call *record; /* CAPTURE_RECORD_MAX bytes each */
 	struct capture_call *guest_record;
@@ -219,7 +228,7 @@ static int by_mapped_time(const void *a, const void *b)
 	return left->guest < right->guest ? -1 : 1;
 }
 
-static const struct trace_clock *guest_clock(const struct load *load)
+static const struct clock *guest_clock(const struct load *load)
 {
 	return load->has_clock ? &load->clock : NULL;
 }
@@ -235,7 +244,8 @@ static void use_wall_clock(struct load *load)
 	if (!guest->n_files || !host->n_files || load->has_clock || offset > limit ||
 	    offset < -limit)
 		return;
-	load->clock = (struct trace_clock){
+	load->clock.n_pieces = 1;
+	load->clock.pieces[0] = (struct trace_clock){
 		.side = TRACE_SIDE_GUEST,
 		.offset_ns = offset,
 		.error_ns = 1000000000,
@@ -309,6 +319,50 @@ static int match(struct load *load)
 	return rc;
 }
 
+/* Losses. */
+
+static int by_index(const void *a, const void *b)
+{
+	const struct place *left = a, *right = b;
+
+	return (left->index > right->index) - (left->index < right->index);
+}
+
+static int find_places(struct load *load, enum capture_side which)
+{
+	const struct spool_side *side = &load->sides[which];
+	struct place *places = calloc(side->n_losses + 1, sizeof(*places));
+
+	if (!places)
+		return -ENOMEM;
+	for (size_t i = 0; i < side->n_losses; i++)
+		places[i] = (struct place){
+			.loss = &side->losses[i],
+			.index = spool_loss_after(side, &side->losses[i]),
+		};
+	qsort(places, side->n_losses, sizeof(*places), by_index);
+	load->places[which] = places;
+	return 0;
+}
+
+/* A call has got its id: what was lost after it now has a place. */
+static void note_places(struct load *load, enum capture_side which, size_t index)
+{
+	struct place *places = load->places[which];
+	size_t low = 0, high = load->sides[which].n_losses;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (places[middle].index < index)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < load->sides[which].n_losses && places[low].index == index; low++)
+		places[low].call_id = load->next_id;
+}
+
 /* Writing. */
 
 static int add_call(struct load *load)
@@ -332,7 +386,9 @@ static int write_guest_call(struct load *load, uint32_t index)
 	rc = load_payload(load->trace, side, load->guest_record, load->call);
 	if (rc)
 		return fail(load, rc, "cannot store payload: %s", strerror(-rc));
-	return add_call(load);
+	rc = add_call(load);
+	note_places(load, CAPTURE_SIDE_GUEST, index);
+	return rc;
 }
 
 static int write_host_call(struct load *load, size_t index)
@@ -353,7 +409,11 @@ static int write_host_call(struct load *load, size_t index)
 	rc = load_payload(load->trace, side, load->record, load->call);
 	if (rc)
 		return fail(load, rc, "cannot store payload: %s", strerror(-rc));
-	return add_call(load);
+	rc = add_call(load);
+	note_places(load, CAPTURE_SIDE_HOST, index);
+	if (match != MATCH_NONE)
+		note_places(load, CAPTURE_SIDE_GUEST, match);
+	return rc;
 }
 
 /* Events of the host in its order, the guest's own where they fall in time. */
@@ -378,7 +438,7 @@ static int write_calls(struct load *load)
 
 static int write_op(struct load *load, const struct capture_op *record)
 {
-	const struct trace_clock *clock = guest_clock(load);
+	const struct clock *clock = guest_clock(load);
 	char name[LOAD_NAME_SIZE], path[OP_PATH_SIZE];
 	int64_t start = (int64_t)record->enter_ns, end = (int64_t)record->exit_ns;
 	struct trace_op op = {
@@ -422,6 +482,18 @@ static const char *const loss_reasons[CAPTURE_LOSS_REASONS] = {
 	[CAPTURE_LOSS_CUT_SHORT] = "cut short",
 };
 
+static int write_loss(struct load *load, enum trace_side side, const struct place *place)
+{
+	const struct spool_loss *loss = place->loss;
+	const char *reason = loss_reasons[loss->reason];
+	char name[LOAD_NAME_SIZE];
+
+	return trace_add_loss_after(
+		load->trace, side, loss->hop ? load_hop_name(loss->hop, name) : NULL,
+		reason ? reason : "unknown", loss->n > LOSS_MAX ? LOSS_MAX : (int64_t)loss->n,
+		place->call_id);
+}
+
 static int write_losses(struct load *load, enum capture_side which)
 {
 	const struct spool_side *side = &load->sides[which];
@@ -429,21 +501,11 @@ static int write_losses(struct load *load, enum capture_side which)
 		which == CAPTURE_SIDE_GUEST ? TRACE_SIDE_GUEST : TRACE_SIDE_HOST;
 	int rc = 0;
 
-	for (uint32_t i = 0; !rc && side->losses && i < 65536 * CAPTURE_LOSS_REASONS; i++) {
-		const char *reason = loss_reasons[i % CAPTURE_LOSS_REASONS];
-		uint16_t hop = (uint16_t)(i / CAPTURE_LOSS_REASONS);
-		char name[LOAD_NAME_SIZE];
-		int64_t n = side->losses[i] > INT64_MAX / 1000000 ? INT64_MAX / 1000000
-								  : (int64_t)side->losses[i];
-
-		if (n)
-			rc = trace_add_loss(load->trace, trace_side,
-					    hop ? load_hop_name(hop, name) : NULL,
-					    reason ? reason : "unknown", n);
-	}
+	for (size_t i = 0; !rc && i < side->n_losses; i++)
+		rc = write_loss(load, trace_side, &load->places[which][i]);
 	if (!rc && side->cut_short)
-		rc = trace_add_loss(load->trace, trace_side, NULL,
-				    loss_reasons[CAPTURE_LOSS_CUT_SHORT], 1);
+		rc = trace_add_loss_after(load->trace, trace_side, NULL,
+					  loss_reasons[CAPTURE_LOSS_CUT_SHORT], 1, load->next_id);
 	if (!rc)
 		rc = trace_add_loss(load->trace, trace_side, NULL, "recorded twice",
 				    (int64_t)side->duplicates);
@@ -504,8 +566,8 @@ static int write_match(struct load *load)
 {
 	int rc = 0;
 
-	if (load->has_clock)
-		rc = trace_failed(load, trace_set_clock(load->trace, &load->clock));
+	for (size_t i = 0; !rc && load->has_clock && i < load->clock.n_pieces; i++)
+		rc = trace_failed(load, trace_set_clock(load->trace, &load->clock.pieces[i]));
 	if (!rc && load->sides[CAPTURE_SIDE_GUEST].n_files &&
 	    load->sides[CAPTURE_SIDE_HOST].n_files) {
 		rc = write_number(load, "match.calls", (int64_t)load->counts.matched);
@@ -549,10 +611,12 @@ static int index_spools(struct load *load, const char *const spools[], size_t n_
 
 	for (size_t i = 0; !rc && i < n_spools; i++)
 		rc = spool_index_add(load->sides, spools[i], count_bytes, load, load->ret_message);
-	if (rc)
-		return rc;
-	rc = spool_index_finish(&load->sides[CAPTURE_SIDE_GUEST]);
-	return rc ? rc : spool_index_finish(&load->sides[CAPTURE_SIDE_HOST]);
+	for (int side = CAPTURE_SIDE_GUEST; !rc && side <= CAPTURE_SIDE_HOST; side++) {
+		rc = spool_index_finish(&load->sides[side]);
+		if (!rc)
+			rc = find_places(load, (enum capture_side)side);
+	}
+	return rc;
 }
 
 static int make_room(struct load *load)
@@ -575,6 +639,8 @@ static void load_free(struct load *load)
 	spool_side_free(&load->sides[CAPTURE_SIDE_GUEST]);
 	spool_side_free(&load->sides[CAPTURE_SIDE_HOST]);
 	trace_close(load->trace);
+	free(load->places[CAPTURE_SIDE_GUEST]);
+	free(load->places[CAPTURE_SIDE_HOST]);
 	free(load->guest_of);
 	free(load->lonely);
 	free(load->record);

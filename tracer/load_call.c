@@ -96,7 +96,7 @@ static int64_t end_of(int64_t start_ns, int64_t end_ns)
 	return end_ns < start_ns ? start_ns : end_ns;
 }
 
-static int64_t map(const struct trace_clock *clock, uint64_t ns)
+static int64_t map(const struct clock *clock, uint64_t ns)
 {
 	return clock && ns ? clock_map(clock, (int64_t)ns) : (int64_t)ns;
 }
@@ -111,7 +111,7 @@ static bool returns_nothing(uint16_t hop)
 }
 
 static void add_spans(struct load_call *load, const struct capture_call *record,
-		      enum trace_side side, const struct trace_clock *clock)
+		      enum trace_side side, const struct clock *clock)
 {
 	for (uint32_t i = 0; i < record->n_spans; i++) {
 		const struct capture_span *from = &record->spans[i];
@@ -174,7 +174,7 @@ static void set_guest(struct trace_call *call, const struct capture_call *record
 }
 
 void load_call_begin(struct load_call *load, const struct capture_call *record,
-		     enum capture_side side, const struct trace_clock *clock)
+		     enum capture_side side, const struct clock *clock)
 {
 	struct trace_call *call = &load->call;
 	bool ended = record->h.flags & CAPTURE_F_ENDED;
@@ -238,7 +238,7 @@ static void nest_spans(struct load_call *load, const struct trace_span *spans, c
 }
 
 void load_call_join(struct load_call *load, const struct capture_call *guest,
-		    const struct trace_clock *clock)
+		    const struct clock *clock)
 {
 	struct trace_call *call = &load->call;
 	struct trace_span spans[CAPTURE_MAX_SPANS];

@@ -29,11 +29,11 @@ uint32_t load_parm_type(uint32_t type, enum capture_side side);
 
 /* Starts from a record of one side. Guest times are mapped by clock, unless that is NULL. */
 void load_call_begin(struct load_call *load, const struct capture_call *record,
-		     enum capture_side side, const struct trace_clock *clock);
+		     enum capture_side side, const struct clock *clock);
 
 /* Adds the guest's half to a call that began from the host's record. */
 void load_call_join(struct load_call *load, const struct capture_call *guest,
-		    const struct trace_clock *clock);
+		    const struct clock *clock);
 
 /* The last step: the spans get the names of their hops. */
 void load_call_name_hops(struct load_call *load);

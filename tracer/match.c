@@ -444,27 +444,29 @@ int match_process(const struct match_call *guest, size_t n_guest, const struct m
 /* Repair. */
 
 static bool times_agree(const struct match_call *guest, const struct match_call *host,
-			const struct trace_clock *clock)
+			const struct clock *clock)
 {
 	int64_t enter = clock_map(clock, guest->enter_ns);
+	int64_t error = clock_piece(clock, guest->enter_ns)->error_ns;
 
-	if (enter > host->enter_ns + clock->error_ns)
+	if (enter > host->enter_ns + error)
 		return false;
 	if (!guest->exit_ns || !host->exit_ns)
 		return !guest->exit_ns || clock_map(clock, guest->exit_ns) > host->enter_ns;
-	return clock_map(clock, guest->exit_ns) >= host->exit_ns - clock->error_ns;
+	return clock_map(clock, guest->exit_ns) >= host->exit_ns - error;
 }
 
 /* The first guest call that entered later than a host call did. */
-static size_t first_after(const struct match_call *guest, size_t n_guest,
-			  const struct trace_clock *clock, int64_t host_ns)
+static size_t first_after(const struct match_call *guest, size_t n_guest, const struct clock *clock,
+			  int64_t host_ns)
 {
 	size_t low = 0, high = n_guest;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (clock_map(clock, guest[middle].enter_ns) > host_ns + clock->error_ns)
+		if (clock_map(clock, guest[middle].enter_ns) >
+		    host_ns + clock_piece(clock, guest[middle].enter_ns)->error_ns)
 			high = middle;
 		else
 			low = middle + 1;
@@ -474,8 +476,7 @@ static size_t first_after(const struct match_call *guest, size_t n_guest,
 
 /* Candidates among the guest calls that entered last before the host call. */
 static size_t find_in_time(const struct match_call *guest, const bool *taken, size_t end,
-			   const struct match_call *host, const struct trace_clock *clock,
-			   uint32_t *ret)
+			   const struct match_call *host, const struct clock *clock, uint32_t *ret)
 {
 	size_t begin = end > REORDER ? end - REORDER : 0;
 	size_t found = 0;
@@ -512,7 +513,7 @@ static long keep_order(const uint32_t *before, size_t n_host, uint32_t *guest_of
 }
 
 long match_repair(const struct match_call *guest, size_t n_guest, const struct match_call *host,
-		  size_t n_host, const struct trace_clock *clock, uint32_t *guest_of,
+		  size_t n_host, const struct clock *clock, uint32_t *guest_of,
 		  struct match_counts *counts)
 {
 	bool *taken = calloc(n_guest + 1, sizeof(*taken));

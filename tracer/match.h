@@ -45,7 +45,7 @@ int match_process(const struct match_call *guest, size_t n_guest, const struct m
  * before, or -ENOMEM.
  */
 long match_repair(const struct match_call *guest, size_t n_guest, const struct match_call *host,
-		  size_t n_host, const struct trace_clock *clock, uint32_t *guest_of,
+		  size_t n_host, const struct clock *clock, uint32_t *guest_of,
 		  struct match_counts *counts);
 
 #endif

@@ -177,12 +177,17 @@ static bool is_below(const char *path, const char *directory)
 	       (path[length] == '/' || path[length] == '\\' || !path[length]);
 }
 
+static bool is_filter(const struct print_options *options)
+{
+	return options->by_client || options->failed || options->path || options->n_names;
+}
+
 static bool is_wanted(const struct print_options *options, const struct trace_call *call)
 {
 	if (options->by_client &&
 	    (call->kind == TRACE_HOST_CALL || call->client != options->client))
 		return false;
-	if (options->failed && (call->status >= 0 || call->flags & TRACE_F_UNFINISHED))
+	if (options->failed && !trace_call_failed(call))
 		return false;
 	if (options->path && (call->kind != TRACE_CALL || !is_below(call->path, options->path)))
 		return false;
@@ -206,9 +211,10 @@ static void print_directive(void *user, sqlite3_stmt *stmt)
 /* What describes the recording, before its events. */
 static int print_head(const struct print_options *options, struct trace *trace)
 {
-	static const char meta[] = "SELECT '@meta', key, value FROM meta WHERE key NOT IN"
-				   " ('state', 'incomplete_because', 'first_ns', 'last_ns')"
-				   " ORDER BY key";
+	static const char meta[] =
+		"SELECT '@meta', key, value FROM meta WHERE key NOT IN"
+		" ('state', 'incomplete_because', 'first_ns', 'last_ns', 'payload_bytes')"
+		" ORDER BY key";
 	static const char why[] = "SELECT '@incomplete', value FROM meta"
 				  " WHERE key = 'incomplete_because'";
 	int rc = 0;
@@ -218,6 +224,37 @@ static int print_head(const struct print_options *options, struct trace *trace)
 	if (options->full && !rc)
 		rc = view_rows(trace, options->file, why, print_directive, NULL);
 	return rc;
+}
+
+/* Losses, in the order of the events that they came after. */
+static int losses_open(struct trace *trace, sqlite3_stmt **ret)
+{
+	static const char sql[] = "SELECT after_call_id, side, hop, reason, n FROM loss_places"
+				  " WHERE after_call_id IS NOT NULL";
+	int rc = sqlite3_prepare_v2(trace_db(trace), sql, -1, ret, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(*ret);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : -EUCLEAN;
+}
+
+/* Those before an event, as lines that are comments to "sftrace synth". */
+static void print_losses(sqlite3_stmt *losses, int64_t before)
+{
+	while (sqlite3_data_count(losses) && sqlite3_column_int64(losses, 0) < before) {
+		const char *side = (const char *)sqlite3_column_text(losses, 1);
+		const char *hop = (const char *)sqlite3_column_text(losses, 2);
+		const char *reason = (const char *)sqlite3_column_text(losses, 3);
+
+		printf("# lost here: %lld by the %s (", sqlite3_column_int64(losses, 4), side);
+		for (const char *c = hop ? hop : ""; *c; c++)
+			putchar(*c > 0x20 && *c < 0x7f ? *c : '?');
+		printf("%s", hop ? ": " : "");
+		for (const char *c = reason ? reason : "?"; *c; c++)
+			putchar(*c >= 0x20 && *c < 0x7f ? *c : '?');
+		puts(")");
+		sqlite3_step(losses);
+	}
 }
 
 static int print_events(const struct print_options *options, struct trace *trace)
@@ -230,15 +267,18 @@ static int print_events(const struct print_options *options, struct trace *trace
 		.strlen = options->strlen,
 	};
 	unsigned long long printed = 0;
-	struct trace_cursor *cursor;
+	struct trace_cursor *cursor = NULL;
+	sqlite3_stmt *losses = NULL;
 	struct trace_call call;
 	int rc = print_head(options, trace);
 
 	if (!rc)
+		rc = losses_open(trace, &losses);
+	if (!rc)
 		rc = trace_events(trace, &cursor);
-	if (rc)
-		return rc;
-	while (printed < options->limit && (rc = trace_next(cursor, &call)) > 0) {
+	while (!rc && printed < options->limit && (rc = trace_next(cursor, &call)) > 0) {
+		rc = 0;
+		print_losses(losses, call.call_id);
 		if (!is_wanted(options, &call))
 			continue;
 		rc = (options->full ? print_call_full : print_call)(&context, &call);
@@ -246,8 +286,13 @@ static int print_events(const struct print_options *options, struct trace *trace
 			break;
 		printed++;
 	}
+	if (!rc && printed < options->limit)
+		print_losses(losses, INT64_MAX);
+	if (!rc && !printed && options->limit && is_filter(options))
+		fprintf(stderr, "sftrace: nothing in %s is what was asked for\n", options->file);
+	sqlite3_finalize(losses);
 	trace_cursor_close(cursor);
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
 int verb_print(int argc, char **argv)

@@ -49,11 +49,11 @@ static const struct section sections[] = {
 	 "SELECT call_id, fn_name, path, comm || '[' || pid || ']', age_ns, hop FROM unfinished"},
 	{"open_handles", "Handles still open at the end", NULL, "call|client|share|path|handle", "nnttn",
 	 "SELECT call_id, client, share, path, handle FROM open_handles"},
-	{"losses", "Lost", NULL, "side|hop|reason|n", "tttn",
-	 "SELECT side, hop, reason, n FROM losses"},
+	{"losses", "Lost", NULL, "side|hop|reason|n|first after call|last after call", "tttnnn",
+	 "SELECT side, hop, reason, n, first_after_call_id, last_after_call_id FROM losses"},
 	{"clock", "Guest clock", NULL,
-	 "offset (ns)|drift (ppb)|error|fitted on|checked on|violations", "nndnnn",
-	 "SELECT offset_ns, drift_ppb, error_ns, fitted, checked, violations FROM clock"},
+	 "from (ns)|offset (ns)|drift (ppb)|error|fitted on|checked on|violations|worst", "nnndnnnd",
+	 "SELECT from_ns, offset_ns, drift_ppb, error_ns, fitted, checked, violations, worst_ns FROM clock"},
 };
 /* clang-format on */
 
@@ -248,6 +248,7 @@ static int report_json(struct trace *trace, const struct report_options *options
 		{"unfinished", "unfinished"},
 		{"open_handles", "open_handles"},
 		{"losses", "losses"},
+		{"loss_places", "loss_places"},
 		{"clock", "clock"},
 	};
 	char sql[128];

@@ -18,6 +18,7 @@
 #define OFFSET_MASK ((1ull << FILE_SHIFT) - 1)
 #define N_LOSSES (65536 * CAPTURE_LOSS_REASONS)
 #define MAX_NOTES 1024
+#define MAX_LOSSES 4096 /* places; after these the counts go on where they were */
 #define LATEST_NS (1ll << 58) /* nine years of uptime */
 #define BLOCK_BYTES 16384
 #define CACHE_BLOCKS 64
@@ -33,6 +34,13 @@ struct spool_cache {
 	struct spool_block blocks[CACHE_BLOCKS];
 };
 
+/* What was counted last of a hop's losses for one reason. */
+struct loss_slot {
+	uint64_t n;
+	uint64_t last_id;
+	size_t entry; /* in the side's losses, + 1; 0: none */
+};
+
 /* A file being scanned through a window. */
 struct scan {
 	struct spool_side *side;
@@ -43,7 +51,8 @@ struct scan {
 	size_t used; /* of them: dealt with */
 	uint64_t offset; /* in the file, of the window */
 	uint64_t number; /* of the file */
-	uint64_t *losses; /* of this file: later records replace earlier ones */
+	struct loss_slot *slots; /* of this file, by hop and reason */
+	uint64_t last_id; /* highest of a call */
 	bool ended;
 	spool_progress *progress;
 	void *user;
@@ -141,6 +150,8 @@ static const char *check_times(const struct capture_header *header)
 
 static int take_call(struct scan *scan, const struct capture_header *header, uint64_t at)
 {
+	if (header->id > scan->last_id)
+		scan->last_id = header->id;
 	return place_add(&scan->side->calls, header->id, at);
 }
 
@@ -155,13 +166,43 @@ static int take_data(struct scan *scan, const struct capture_header *header, uin
 	return place_add(&scan->side->chunks, header->id, at);
 }
 
+static int add_loss(struct scan *scan, struct loss_slot *slot, const struct capture_loss *loss)
+{
+	struct spool_side *side = scan->side;
+	struct spool_loss *losses = side->losses;
+
+	if (slot->entry && side->n_losses >= MAX_LOSSES) {
+		losses[slot->entry - 1].n += loss->n - slot->n;
+		return 0;
+	}
+	losses = reallocarray(losses, side->n_losses + 1, sizeof(*losses));
+	if (!losses)
+		return -ENOMEM;
+	side->losses = losses;
+	losses[side->n_losses++] = (struct spool_loss){
+		.n = loss->n - slot->n,
+		.from_id = slot->last_id,
+		.to_id = scan->last_id,
+		.hop = loss->hop,
+		.reason = loss->reason,
+	};
+	slot->entry = side->n_losses;
+	return 0;
+}
+
 static int take_loss(struct scan *scan, const struct capture_header *header, uint64_t at)
 {
 	const struct capture_loss *loss = (const struct capture_loss *)header;
+	struct loss_slot *slot = &scan->slots[loss->hop * CAPTURE_LOSS_REASONS + loss->reason];
+	int rc = 0;
 
 	(void)at;
-	scan->losses[loss->hop * CAPTURE_LOSS_REASONS + loss->reason] = loss->n;
-	return 0;
+	if (loss->n > slot->n) {
+		rc = add_loss(scan, slot, loss);
+		slot->n = loss->n;
+	}
+	slot->last_id = scan->last_id;
+	return rc;
 }
 
 static int take_meta(struct scan *scan, const struct capture_header *header, uint64_t at)
@@ -250,13 +291,6 @@ static int scan_records(struct scan *scan)
 	return rc;
 }
 
-static void add_losses(struct spool_side *side, const uint64_t *losses)
-{
-	for (size_t i = 0; i < N_LOSSES; i++)
-		if (__builtin_add_overflow(side->losses[i], losses[i], &side->losses[i]))
-			side->losses[i] = UINT64_MAX;
-}
-
 static int open_spool(const char *file, char **ret_message)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -301,14 +335,9 @@ static int scan_file(struct scan *scan, struct spool_side sides[3], char **ret_m
 
 	if (rc)
 		return rc;
-	if (!scan->side->losses)
-		scan->side->losses = calloc(N_LOSSES, sizeof(*scan->side->losses));
-	if (!scan->side->losses)
-		return -ENOMEM;
 	rc = scan_records(scan);
 	if (rc)
 		return say(ret_message, rc, "cannot load %s: %s", scan->file, strerror(-rc));
-	add_losses(scan->side, scan->losses);
 	scan->side->fds[scan->side->n_files++] = scan->fd;
 	return 0;
 }
@@ -323,15 +352,15 @@ int spool_index_add(struct spool_side sides[3], const char *file, spool_progress
 	if (scan.fd < 0)
 		return scan.fd;
 	scan.buffer = malloc(SCAN_BYTES);
-	scan.losses = calloc(N_LOSSES, sizeof(*scan.losses));
-	if (scan.buffer && scan.losses)
+	scan.slots = calloc(N_LOSSES, sizeof(*scan.slots));
+	if (scan.buffer && scan.slots)
 		rc = scan_file(&scan, sides, ret_message);
 	else
 		rc = -ENOMEM;
 	if (rc)
 		close(scan.fd);
 	free(scan.buffer);
-	free(scan.losses);
+	free(scan.slots);
 	return rc;
 }
 
@@ -469,6 +498,37 @@ const struct spool_place *spool_chunks(const struct spool_side *side, uint64_t i
 		;
 	*ret_n = end - low;
 	return *ret_n ? chunks->places + low : NULL;
+}
+
+/* The index of the first call with an id above ID. */
+static size_t first_above(const struct spool_places *calls, uint64_t id)
+{
+	size_t low = 0, high = calls->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (calls->places[middle].id <= id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+size_t spool_loss_after(const struct spool_side *side, const struct spool_loss *loss)
+{
+	const struct spool_place *places = side->calls.places;
+	size_t i = first_above(&side->calls, loss->from_id);
+	size_t end = first_above(&side->calls, loss->to_id);
+
+	if (i < end && i > 0 && places[i].id != loss->from_id + 1)
+		return i - 1;
+	for (size_t at = i; at + 1 < end; at++)
+		if (places[at + 1].id != places[at].id + 1)
+			return at;
+	/* A file need not begin with the first call. */
+	return i < end && !i && places[0].id != 1 ? SIZE_MAX : end - 1;
 }
 
 void spool_side_free(struct spool_side *side)

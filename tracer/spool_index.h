@@ -7,6 +7,7 @@
 #define SPOOL_INDEX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "../bpf/capture.h"
 
@@ -26,6 +27,18 @@ struct spool_places {
 	size_t room;
 };
 
+/*
+ * Things that were lost between two times that somebody counted. The ids are
+ * the highest of a call in the file by then.
+ */
+struct spool_loss {
+	uint64_t n;
+	uint64_t from_id;
+	uint64_t to_id;
+	uint16_t hop;
+	uint16_t reason; /* enum capture_loss_reason */
+};
+
 struct spool_note {
 	char *key;
 	char *value;
@@ -40,7 +53,8 @@ struct spool_side {
 	struct spool_cache *cache; /* of what was read last */
 	struct spool_note *notes;
 	size_t n_notes;
-	uint64_t *losses; /* [hop * CAPTURE_LOSS_REASONS + reason] of the files so far */
+	struct spool_loss *losses;
+	size_t n_losses;
 	int64_t realtime_ns; /* minus monotonic */
 	uint64_t duplicates; /* records of an id that was there already */
 	bool has_data; /* payload was recorded here */
@@ -70,6 +84,12 @@ int spool_read(const struct spool_side *side, const struct spool_place *place,
 
 /* The chunks of a call: the first, and how many there are. */
 const struct spool_place *spool_chunks(const struct spool_side *side, uint64_t id, size_t *ret_n);
+
+/*
+ * The index of the call that a loss came after: the last one before a gap in the ids, where there
+ * is one. SIZE_MAX: before all calls.
+ */
+size_t spool_loss_after(const struct spool_side *side, const struct spool_loss *loss);
 
 void spool_side_free(struct spool_side *side);
 

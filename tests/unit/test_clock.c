@@ -45,8 +45,7 @@ static void make_pairs(size_t n, int64_t step_ns, int64_t offset, int64_t drift_
 }
 
 /* At both ends of the recording the error is what the bounds allow, or less. */
-static void expect_close(const struct trace_clock *clock, size_t n, int64_t offset,
-			 int64_t drift_ppb)
+static void expect_close(const struct clock *clock, size_t n, int64_t offset, int64_t drift_ppb)
 {
 	size_t places[] = {0, n / 2, n - 1};
 
@@ -56,21 +55,22 @@ static void expect_close(const struct trace_clock *clock, size_t n, int64_t offs
 
 		cr_assert_leq(llabs(error), 12000, "off by %ld ns at %zu", error, places[i]);
 	}
-	cr_assert_geq(clock->error_ns, 2900);
-	cr_assert_eq(clock->violations, 0);
+	cr_assert_geq(clock->pieces[0].error_ns, 2900);
+	cr_assert_eq(clock->pieces[0].violations, 0);
 }
 
 static void expect_found(size_t n, int64_t step_ns, int64_t offset, int64_t drift_ppb)
 {
-	struct trace_clock clock;
+	struct clock clock;
 
 	make_pairs(n, step_ns, offset, drift_ppb);
 	cr_assert_eq(clock_fit(pairs, n, &clock), 0);
 	expect_close(&clock, n, offset, drift_ppb);
-	cr_assert_eq(clock.fitted, (int64_t)(n + 1) / 2);
-	cr_assert_eq(clock.checked, (int64_t)n / 2);
+	cr_assert_eq(clock.pieces[0].fitted, (int64_t)(n + 1) / 2);
+	cr_assert_eq(clock.pieces[0].checked, (int64_t)n / 2);
 	if (step_ns > 10000000) /* long enough to tell */
-		cr_assert_leq(llabs(clock.drift_ppb - drift_ppb), 1000, "%ld", clock.drift_ppb);
+		cr_assert_leq(llabs(clock.pieces[0].drift_ppb - drift_ppb), 1000, "%ld",
+			      clock.pieces[0].drift_ppb);
 }
 
 TestSuite(clock, .fini = leak_check);
@@ -100,35 +100,35 @@ Test(clock, a_long_recording)
 
 Test(clock, a_few_calls_do_not_tell_a_drift)
 {
-	struct trace_clock clock;
+	struct clock clock;
 
 	make_pairs(10, 1000000, 123456789, 20000);
 	cr_assert_eq(clock_fit(pairs, 10, &clock), 0);
-	cr_assert_leq(llabs(clock.drift_ppb), 100000, "%ld", clock.drift_ppb);
-	cr_assert_eq(clock.violations, 0);
+	cr_assert_leq(llabs(clock.pieces[0].drift_ppb), 100000, "%ld", clock.pieces[0].drift_ppb);
+	cr_assert_eq(clock.pieces[0].violations, 0);
 }
 
 Test(clock, one_call)
 {
-	struct trace_clock clock;
+	struct clock clock;
 
 	make_pairs(1, 1000, 500, 0);
 	cr_assert_eq(clock_fit(pairs, 1, &clock), 0);
-	cr_assert_eq(clock.fitted, 1);
-	cr_assert_eq(clock.checked, 0);
-	cr_assert(clock_holds(&clock, &pairs[0], 0));
+	cr_assert_eq(clock.pieces[0].fitted, 1);
+	cr_assert_eq(clock.pieces[0].checked, 0);
+	cr_assert_leq(clock_excess(&clock, &pairs[0]), 0);
 }
 
 Test(clock, none)
 {
-	struct trace_clock clock;
+	struct clock clock;
 
 	cr_assert_eq(clock_fit(pairs, 0, &clock), -ENODATA);
 }
 
 Test(clock, calls_that_were_matched_wrongly_do_not_count)
 {
-	struct trace_clock clock;
+	struct clock clock;
 
 	make_pairs(1000, 100000, 777777, 20000);
 	for (size_t i = 100; i < 140; i++) {
@@ -136,26 +136,26 @@ Test(clock, calls_that_were_matched_wrongly_do_not_count)
 		pairs[i].host_end_ns -= 1000000;
 	}
 	cr_assert_eq(clock_fit(pairs, 1000, &clock), 0);
-	cr_assert_eq(clock.violations, 20);
-	clock.violations = 0;
+	cr_assert_eq(clock.pieces[0].violations, 20);
+	clock.pieces[0].violations = 0;
 	expect_close(&clock, 1000, 777777, 20000);
 }
 
 Test(clock, contradictions_are_reported)
 {
-	struct trace_clock clock;
+	struct clock clock;
 
 	make_pairs(4, 100000, 0, 0);
 	for (size_t i = 0; i < 4; i++) /* the host took longer than the guest waited */
 		pairs[i].host_end_ns = pairs[i].host_enter_ns + 1000000;
 	cr_assert_eq(clock_fit(pairs, 4, &clock), 0);
-	cr_assert_gt(clock.error_ns, 0);
-	cr_assert_eq(clock.violations, 2);
+	cr_assert_gt(clock.pieces[0].error_ns, 0);
+	cr_assert_eq(clock.pieces[0].violations, 2);
 }
 
 Test(clock, absurd_times)
 {
-	struct trace_clock clock;
+	struct clock clock;
 
 	pairs[0] = (struct clock_pair){1ll << 57, 0, 0, 1ll << 57};
 	pairs[1] = (struct clock_pair){0, 1ll << 57, 1ll << 57, 0};
@@ -163,4 +163,104 @@ Test(clock, absurd_times)
 	cr_assert_eq(clock_fit(pairs, 3, &clock), 0);
 	clock_map(&clock, 1ll << 57);
 	clock_map(&clock, -(1ll << 57));
+}
+
+/* From pair FROM on the guest's clock has lost STEP_NS: it was suspended. */
+static void suspend(size_t from, size_t n, int64_t step_ns)
+{
+	for (size_t i = from; i < n; i++) {
+		pairs[i].host_enter_ns += step_ns;
+		pairs[i].host_end_ns += step_ns;
+	}
+}
+
+/* All calls are where they belong. */
+static void expect_exact(const struct clock *clock, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		cr_assert_leq(clock_excess(clock, &pairs[i]), 0, "pair %zu", i);
+}
+
+static void expect_step(size_t n, size_t at, int64_t step_ns, int64_t drift_ppb)
+{
+	struct clock clock;
+
+	make_pairs(n, 200000, 987654321, drift_ppb);
+	suspend(at, n, step_ns);
+	cr_assert_eq(clock_fit(pairs, n, &clock), 0);
+	cr_assert_eq(clock.n_pieces, 2u, "%zu pieces", clock.n_pieces);
+	cr_assert_eq(clock.pieces[0].from_ns, 0);
+	cr_assert_eq(clock.pieces[1].from_ns, pairs[at].guest_enter_ns);
+	cr_assert_eq(clock.pieces[0].worst_ns + clock.pieces[1].worst_ns, 0);
+	cr_assert_eq(clock.pieces[0].violations + clock.pieces[1].violations, 0);
+	expect_exact(&clock, n);
+}
+
+Test(clock, a_step_forward)
+{
+	expect_step(5000, 2345, 7000000000, 0);
+}
+
+Test(clock, a_step_back)
+{
+	expect_step(5000, 1111, -3000000000, 0);
+}
+
+Test(clock, a_small_step_of_a_clock_that_drifts)
+{
+	expect_step(5000, 3333, 2500000, 50000);
+}
+
+Test(clock, a_step_near_the_beginning)
+{
+	expect_step(3000, 40, 1000000000, 0);
+}
+
+Test(clock, a_step_near_the_end)
+{
+	expect_step(3000, 2970, 1000000000, 0);
+}
+
+Test(clock, many_steps)
+{
+	struct clock clock;
+
+	make_pairs(10000, 200000, 5, 20000);
+	for (size_t at = 500; at < 10000; at += 1000)
+		suspend(at, 10000, 60000000000);
+	cr_assert_eq(clock_fit(pairs, 10000, &clock), 0);
+	cr_assert_eq(clock.n_pieces, 11u, "%zu pieces", clock.n_pieces);
+	expect_exact(&clock, 10000);
+}
+
+/* More than can be kept: the rest is said to contradict. */
+Test(clock, more_steps_than_pieces)
+{
+	struct clock clock;
+	int64_t violations = 0;
+
+	make_pairs(MAX_PAIRS, 200000, 5, 0);
+	for (size_t at = 200; at < MAX_PAIRS; at += 200)
+		suspend(at, MAX_PAIRS, 60000000000);
+	cr_assert_eq(clock_fit(pairs, MAX_PAIRS, &clock), 0);
+	cr_assert_leq(clock.n_pieces, (size_t)CLOCK_PIECES_MAX);
+	for (size_t i = 0; i < clock.n_pieces; i++)
+		violations += clock.pieces[i].violations;
+	cr_assert_gt(violations, 0);
+}
+
+/* A few calls that were matched wrongly are no step. */
+Test(clock, wrong_matches_are_no_step)
+{
+	struct clock clock;
+
+	make_pairs(3000, 2000000000, 5, 0); /* a window has one call */
+	for (size_t i = 1000; i < 1010; i++) {
+		pairs[i].host_enter_ns += 500000000;
+		pairs[i].host_end_ns += 500000000;
+	}
+	cr_assert_eq(clock_fit(pairs, 3000, &clock), 0);
+	cr_assert_eq(clock.n_pieces, 1u, "%zu pieces", clock.n_pieces);
+	cr_assert_eq(clock.pieces[0].violations, 5);
+	cr_assert_geq(clock.pieces[0].worst_ns, 490000000);
 }

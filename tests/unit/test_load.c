@@ -184,6 +184,58 @@ Test(load, losses)
 	cr_assert_eq(trace_is_incomplete(f.trace, NULL), 1);
 }
 
+/* The ids of calls count up: where some are missing is where they were lost. */
+Test(load, losses_have_a_place)
+{
+	for (uint64_t id = 1; id <= 10; id++) {
+		struct made_call made = host_write(id, 1000000 * id, id);
+
+		if (id != 6 && id != 7)
+			put_call(&host, &made);
+		if (id == 3)
+			put_loss(&host, SVC_CALL, CAPTURE_LOSS_RING_FULL, 1); /* not of a call */
+		if (id == 9)
+			put_loss(&host, SVC_CALL, CAPTURE_LOSS_RING_FULL, 3);
+	}
+	load_host(true);
+	cr_assert_query(&f, "SELECT group_concat(after_call_id || ':' || n) FROM loss_places",
+			"3:1,5:2");
+	cr_assert_query(&f, "SELECT n || first_after_call_id || last_after_call_id FROM losses",
+			"335");
+}
+
+Test(load, what_the_guest_lost_has_a_place)
+{
+	for (uint64_t id = 1; id <= 10; id++)
+		if (id != 4)
+			put_both(id, 10000000000 + id * 1000000, id * 4096);
+	put_loss(&guest, VBG_HGCM_CALL, CAPTURE_LOSS_RING_FULL, 1);
+	load_both();
+	cr_assert_query(&f, "SELECT side || after_call_id FROM loss_places", "guest3");
+}
+
+Test(load, losses_before_all_calls)
+{
+	struct made_call made = host_write(4, 1000000, 0);
+
+	put_call(&host, &made);
+	put_loss(&host, SVC_CALL, CAPTURE_LOSS_RING_FULL, 3);
+	load_host(true);
+	cr_assert_query(&f, "SELECT coalesce(after_call_id, '-') || n FROM loss_places", "-3");
+}
+
+/* However often they are counted. */
+Test(load, more_losses_than_places)
+{
+	for (uint64_t n = 1; n <= 10000; n++)
+		put_loss(&host, SVC_CALL, CAPTURE_LOSS_RING_FULL, n);
+	put_loss(&host, VBSF_WRITE, CAPTURE_LOSS_UNREADABLE, 7);
+	load_host(true);
+	cr_assert_query(&f, "SELECT n FROM losses WHERE hop = 'svcCall'", "10000");
+	cr_assert_query(&f, "SELECT n FROM losses WHERE hop = 'vbsfWrite'", "7");
+	cr_assert_query(&f, "SELECT count(*) FROM loss_places", "4097");
+}
+
 Test(load, the_guest_alone)
 {
 	struct made_call made = guest_write(1, 9000000000, 0);

@@ -197,7 +197,7 @@ Test(match, what_looks_the_same_is_ambiguous)
 
 Test(match, times_repair_what_looks_the_same)
 {
-	struct trace_clock clock = {.error_ns = 1000};
+	struct clock clock = {.pieces = {{.error_ns = 1000}}, .n_pieces = 1};
 
 	for (uint64_t i = 0; i < 5; i++)
 		both(77);
@@ -215,7 +215,7 @@ Test(match, times_repair_what_looks_the_same)
 
 Test(match, order_stands_where_time_knows_no_better)
 {
-	struct trace_clock clock = {.offset_ns = 1000000000};
+	struct clock clock = {.pieces = {{.offset_ns = 1000000000}}, .n_pieces = 1};
 
 	for (uint64_t i = 0; i < 10; i++)
 		both(i);
@@ -227,7 +227,7 @@ Test(match, order_stands_where_time_knows_no_better)
 
 Test(match, unfinished_calls_are_matched)
 {
-	struct trace_clock clock = {.error_ns = 1000};
+	struct clock clock = {.pieces = {{.error_ns = 1000}}, .n_pieces = 1};
 
 	both(1);
 	both(2);

@@ -514,8 +514,9 @@ Test(print, report_as_tables)
 	expect_output("host       pwrite64   1       1  2.00us  2.00us  20.0%");
 	expect_output("SHFL_FN_CLOSE  VERR_INVALID_HANDLE  1      7  -\n");
 	expect_output("5       1  work   /left?open       7\n");
-	expect_output("guest  vbg_hgcm_call  ring full  12\n");
-	expect_output("       5000          -20  300ns          4           4           0\n");
+	expect_output("guest  vbg_hgcm_call  ring full  12                 -                -\n");
+	expect_output(
+		"       5000          -20  300ns          4           4           0    0ns\n");
 	expect_no_output("Unfinished");
 }
 
@@ -615,4 +616,48 @@ Test(print, merge)
 	unlink(path);
 	cr_assert_eq(run(verb_merge, "-o", path, maker.path, NULL), SFTRACE_INCOMPLETE);
 	expect_error("ends early: no end mark");
+}
+
+Test(print, losses_stand_where_they_happened)
+{
+	add_mount(&f); /* events 1 to 4 */
+	cr_assert_eq(trace_add_loss_after(f.trace, TRACE_SIDE_HOST, "svcCall", "ring full", 12, 3),
+		     0);
+	cr_assert_eq(trace_add_loss_after(f.trace, TRACE_SIDE_GUEST, NULL, "cut short", 1, 4), 0);
+	finish(NULL);
+	cr_assert_eq(run(verb_print, f.file, NULL), SFTRACE_INCOMPLETE);
+	expect_output("# lost here: 12 by the host (svcCall: ring full)\n");
+	cr_assert_lt(strstr(output, "SET_UTF8"), strstr(output, "# lost here: 12"));
+	cr_assert_lt(strstr(output, "# lost here: 12"), strstr(output, "MAP_FOLDER"));
+	cr_assert_lt(strstr(output, "MAP_FOLDER"), strstr(output, "# lost here: 1 by the guest"));
+}
+
+Test(print, nothing_to_print_is_said)
+{
+	add_mount(&f);
+	finish(NULL);
+	cr_assert_eq(run(verb_print, "--client", "99", f.file, NULL), SFTRACE_OK);
+	expect_error("nothing in ");
+	expect_error("is what was asked for");
+	run(verb_print, f.file, NULL);
+	cr_assert_null(strstr(errors, "asked for"));
+}
+
+Test(print, the_end_of_a_listing_is_no_failure)
+{
+	struct trace_call call;
+
+	add_mount(&f);
+	call = next_call(&f, SHFL_FN_LIST, VERR_NO_MORE_FILES, 0);
+	add_call(&f, &call);
+	call = next_call(&f, SHFL_FN_LIST, VERR_INVALID_HANDLE, 0);
+	add_call(&f, &call);
+	finish(NULL);
+	run(verb_print, "-Z", f.file, NULL);
+	expect_output("VERR_INVALID_HANDLE");
+	expect_no_output("VERR_NO_MORE_FILES");
+	run(verb_report, f.file, NULL);
+	expect_output("SHFL_FN_LIST            2       1");
+	expect_output("VERR_INVALID_HANDLE  1");
+	expect_no_output("VERR_NO_MORE_FILES");
 }
