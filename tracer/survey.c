@@ -142,8 +142,11 @@ static uint64_t function_address(const struct module *module, const void *functi
 	return 0;
 }
 
-/* Where the module keeps the address of our helpers; 0: nowhere. */
-static uint64_t helpers_find(const struct module *module)
+/*
+ * Where the module keeps the address of our helpers; 0: nowhere. All of its
+ * memory is looked at, what lies between its variables as well.
+ */
+__attribute__((no_sanitize("address"))) static uint64_t helpers_find(const struct module *module)
 {
 	for (size_t i = 0; i < module->n; i++) {
 		const Elf64_Phdr *segment = &module->segments[i];

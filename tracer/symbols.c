@@ -80,7 +80,7 @@ static void notes_read(struct symbols *symbols, Elf_Data *data)
 /* A name, padding to 4 bytes, the file's checksum. */
 static void link_read(struct symbols *symbols, const Elf_Data *data)
 {
-	size_t length = data ? strnlen(data->d_buf, data->d_size) : 0;
+	size_t length = data && data->d_buf ? strnlen(data->d_buf, data->d_size) : 0;
 	size_t at = (length + 4) & ~3ul;
 
 	if (!length || length >= sizeof(symbols->link) || at + 4 > data->d_size ||
