@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "asked.h"
 #include "feed.h"
 #include "host_call.h"
 #include "inherit.h"
@@ -158,9 +159,11 @@ static void replay_compare(struct replay *replay, const struct compare_options *
 		handle->listing.unknown = true; /* for its later parts, too */
 	if (!compare_call(options, call, handle ? &handle->listing : NULL, &more, finding,
 			  uncompared) &&
-	    call->unknown_handle && call->event.kind == TRACE_CALL)
+	    call->unknown_handle && call->event.kind == TRACE_CALL) {
 		snprintf(finding->what, sizeof(finding->what),
 			 "status, on a handle that the trace did not open");
+		replay->result->unknown_handles++;
+	}
 }
 
 /* Both replays lack the same: there is nothing that cannot be compared. */
@@ -199,6 +202,20 @@ static void replay_compare_recording(struct replay *replay, const struct replay_
 	replay->result->uncompared += uncompared;
 }
 
+/* Success that was none is told, whether it is as it was or not. */
+static void replay_note_asked(struct replay *replay, const struct replay_call *call)
+{
+	struct replay_result *result = replay->result;
+	struct replay_finding finding;
+
+	if (asked_is_given(call, &finding))
+		return;
+	finding.verdict = REPLAY_SAME;
+	finding.call_id = call->event.call_id;
+	if (result->ignored++ == 0)
+		result->first_ignored = finding;
+}
+
 /* A call has ended on both sides: compares, and learns what it opened. */
 static void replay_ended(struct replay *replay, const struct replay_call *call)
 {
@@ -208,6 +225,7 @@ static void replay_ended(struct replay *replay, const struct replay_call *call)
 		replay_compare_peer(replay, call, &finding);
 	else
 		replay_compare_recording(replay, call, &finding);
+	replay_note_asked(replay, call);
 	replay_found(replay, &call->event, &finding);
 	replay_taint(replay, call);
 	if (call->event.kind == TRACE_CALL && live_learn(&replay->live, call) < 0)

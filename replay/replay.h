@@ -40,6 +40,8 @@ struct replay_result {
 	int64_t n[REPLAY_UNPLAYABLE + 1]; /* of both, by enum replay_verdict */
 	int64_t filled; /* WRITEs made with zeroes for data that is not in the trace */
 	int64_t uncompared; /* made, but not all of it can be compared */
+	int64_t unknown_handles; /* divergences on handles that the trace never opened */
+	int64_t ignored; /* set-attribute calls that succeeded and did not do all of it */
 	int64_t duration_ns; /* from the first event to the last */
 	int64_t cpu_ns; /* of it, processor time of the thread that made the calls */
 	/* How much later than at the wanted speed calls were made; 0 without one. */
@@ -51,6 +53,7 @@ struct replay_result {
 	bool stopped; /* at REPLAY_MAX_DIVERGED */
 	struct replay_finding first; /* divergence; if n[REPLAY_DIVERGED] */
 	struct replay_finding first_left_out; /* if something was not made */
+	struct replay_finding first_ignored; /* what was asked for, and got; if ignored */
 	char *scratch; /* where it is if it was kept, else NULL */
 };
 

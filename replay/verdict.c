@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "history.h"
+#include "life.h"
 
 struct verdict_printer {
 	FILE *out;
@@ -68,6 +69,36 @@ static void text_before(void *user, const struct history_call *call)
 	fprintf(printer->out, " = %s\n", call->status ? call->status : "?");
 }
 
+static void text_stage(FILE *out, const struct life_stage *stage)
+{
+	fprintf(out, "  %s", stage->what);
+	if (stage->path) {
+		fprintf(out, " from ");
+		print_quoted(out, stage->path);
+	}
+	if (stage->n > 1)
+		fprintf(out, " %" PRId64 " times", stage->n);
+	if (stage->bytes >= 0)
+		fprintf(out, ", %" PRId64 " bytes", stage->bytes);
+	if (stage->n > 1)
+		fprintf(out, ", calls %" PRId64 " to %" PRId64 "\n", stage->first, stage->last);
+	else
+		fprintf(out, ", call %" PRId64 "\n", stage->last);
+}
+
+/* The latest stage comes first in the list, the oldest on paper. */
+static void text_life(FILE *out, struct trace *trace, int64_t call_id)
+{
+	struct life life;
+
+	if (life_read(trace, call_id, &life) < 0 || life.n == 0)
+		return;
+	fprintf(out, "what had happened to the file:\n");
+	for (size_t i = life.n; i-- > 0;)
+		text_stage(out, &life.stages[i]);
+	life_clear(&life);
+}
+
 void verdict_call(FILE *out, struct trace *trace, int64_t call_id)
 {
 	struct verdict_printer printer = {out, true};
@@ -96,6 +127,10 @@ static void text_first(FILE *out, struct trace *trace, const struct replay_resul
 	verdict_difference(out, first);
 	fprintf(out, "%s\n", result->against ? " (--service's and --against's)" : "");
 	history_before(trace, first->call_id, VERDICT_BEFORE, text_before, &printer);
+	text_life(out, trace, first->call_id);
+	if (result->unknown_handles)
+		fprintf(out, "%" PRId64 " of them on handles that the trace never opened\n",
+			result->unknown_handles);
 	if (result->stopped)
 		fprintf(out, "stopped after %d divergences\n", REPLAY_MAX_DIVERGED);
 }
@@ -165,6 +200,14 @@ void verdict_text(FILE *out, struct trace *trace, const struct replay_result *re
 			"made with zeroes: %" PRId64
 			" writes whose payload was cut or lost; their data is not compared\n",
 			result->filled);
+	if (result->ignored) {
+		fprintf(out,
+			"attributes not set although the call succeeded: %" PRId64
+			" calls, the first is %" PRId64 " (",
+			result->ignored, result->first_ignored.call_id);
+		fprintf(out, "%s: asked for %s, came back as %s)\n", result->first_ignored.what,
+			result->first_ignored.expected, result->first_ignored.got);
+	}
 	if (result->uncompared)
 		fprintf(out,
 			"compared in part: %" PRId64
@@ -228,6 +271,41 @@ static void json_call(void *user, const struct history_call *call)
 	fputc('}', out);
 }
 
+static void json_life(FILE *out, struct trace *trace, int64_t call_id)
+{
+	struct life life;
+
+	if (life_read(trace, call_id, &life) < 0)
+		return;
+	for (size_t i = life.n; i-- > 0;) {
+		const struct life_stage *stage = &life.stages[i];
+
+		fprintf(out, "%s{", i + 1 == life.n ? "" : ", ");
+		json_text(out, "what", stage->what);
+		fprintf(out,
+			", \"n\": %" PRId64 ", \"first\": %" PRId64 ", \"last\": %" PRId64 ", ",
+			stage->n, stage->first, stage->last);
+		json_number(out, "bytes", stage->bytes, stage->bytes >= 0);
+		fprintf(out, ", ");
+		json_text(out, "from", stage->path);
+		fputc('}', out);
+	}
+	life_clear(&life);
+}
+
+static void json_ignored(FILE *out, const struct replay_result *result)
+{
+	const struct replay_finding *first = &result->first_ignored;
+
+	fprintf(out, "{\"call\": %" PRId64 ", ", first->call_id);
+	json_text(out, "what", first->what);
+	fprintf(out, ", ");
+	json_text(out, "asked", first->expected);
+	fprintf(out, ", ");
+	json_text(out, "got", first->got);
+	fputc('}', out);
+}
+
 static void json_first(FILE *out, struct trace *trace, const struct replay_result *result)
 {
 	struct verdict_printer printer = {out, true};
@@ -245,6 +323,8 @@ static void json_first(FILE *out, struct trace *trace, const struct replay_resul
 	fprintf(out, ", \"before\": [");
 	printer.first = true;
 	history_before(trace, first->call_id, VERDICT_BEFORE, json_call, &printer);
+	fprintf(out, "], \"life\": [");
+	json_life(out, trace, first->call_id);
 	fprintf(out, "]}");
 }
 
@@ -268,6 +348,14 @@ void verdict_json(FILE *out, struct trace *trace, const struct replay_result *re
 		result->confined ? "true" : "false", result->stopped ? "true" : "false",
 		result->against ? "true" : "false", result->duration_ns, result->late_p50_ns,
 		result->late_p99_ns, result->late_max_ns);
+	fprintf(out, "\"unknown_handles\": %" PRId64 ", \"ignored\": %" PRId64 ", ",
+		result->unknown_handles, result->ignored);
+	fprintf(out, "\"first_ignored\": ");
+	if (result->ignored)
+		json_ignored(out, result);
+	else
+		fprintf(out, "null");
+	fprintf(out, ", ");
 	json_text(out, "scratch", result->scratch);
 	fprintf(out, ", \"first\": ");
 	if (result->n[REPLAY_DIVERGED])
