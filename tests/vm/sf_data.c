@@ -244,6 +244,36 @@ static void check_map_coherent(void)
 	OK(!munmap(map, 8192) && !close(fd) && !close(second));
 }
 
+/* A mapping writes the pages that it changed, not what else was read with them. */
+static void check_map_neighbours(void)
+{
+	static char data[1 << 20];
+	char byte = 0;
+	int fd = open_new("neighbours");
+	int theirs = open(other("neighbours"), O_RDWR);
+	char *map;
+
+	if (writeback)
+		return;
+	memset(data, 'a', sizeof(data));
+	OK(theirs >= 0);
+	OK(pwrite(fd, data, sizeof(data), 0) == (ssize_t)sizeof(data));
+	for (off_t at = 0; at < (off_t)sizeof(data); at += 4096)
+		OK(pread(fd, data, 4096, at) == 4096);
+	map = map_file(fd, sizeof(data));
+	for (size_t at = 0; at < sizeof(data); at += 4096)
+		byte ^= map[at];
+	OK(!byte);
+	OK(pwrite(theirs, "theirs", 6, 600 * 1024) == 6);
+	map[604 * 1024] = 'o';
+	OK(!msync(map, sizeof(data), MS_SYNC));
+	OK(!munmap(map, sizeof(data)));
+	usleep(TTL_US);
+	OK(pread(theirs, data, 8192, 600 * 1024) == 8192);
+	OK(!memcmp(data, "theirs", 6) && data[4096] == 'o');
+	OK(!close(fd) && !close(theirs));
+}
+
 static void touch(const char *byte)
 {
 	int status;
@@ -358,6 +388,7 @@ static const struct check checks[] = {
 	{"ends", check_ends},
 	{"map", check_map},
 	{"map_coherent", check_map_coherent},
+	{"map_neighbours", check_map_neighbours},
 	{"map_truncated", check_map_truncated},
 	{"open_renamed", check_open_renamed},
 	{"flush", check_flush},

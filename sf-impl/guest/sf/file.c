@@ -203,12 +203,27 @@ static int need_plain_handle(struct file *file)
 	return ret;
 }
 
+/*
+ * What a mapping makes dirty is written in whole folios: no more than its page,
+ * then. What cannot be dropped stays large, that is all.
+ */
+static void need_small_folios(struct address_space *mapping)
+{
+	if (!mapping_large_folio_support(mapping))
+		return;
+	clear_bit(AS_LARGE_FOLIO_SUPPORT, &mapping->flags);
+	filemap_write_and_wait(mapping);
+	invalidate_inode_pages2(mapping);
+}
+
 static int sf_file_mmap(struct file *file, struct vm_area_struct *area)
 {
 	int ret = check_age(file);
 
 	if (!ret && (area->vm_flags & VM_SHARED) && (file->f_mode & FMODE_WRITE))
 		ret = need_plain_handle(file);
+	if (!ret && (area->vm_flags & VM_SHARED))
+		need_small_folios(file->f_mapping);
 	if (!ret)
 		ret = generic_file_mmap(file, area);
 	if (!ret)

@@ -116,6 +116,9 @@ static void set_operations(struct inode *inode)
 	case S_IFREG:
 		inode->i_fop = &sf_file_operations;
 		inode->i_mapping->a_ops = &sf_address_operations;
+		/* where pages become dirty, small ones keep apart what different parties write */
+		if (sf_share(inode->i_sb)->options.cache == SF_CACHE_STRICT)
+			mapping_set_large_folios(inode->i_mapping);
 		break;
 	case S_IFDIR:
 		inode->i_op = &sf_dir_inode_operations;

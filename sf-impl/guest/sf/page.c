@@ -21,91 +21,112 @@ static struct sf_handle *reading_handle(struct inode *inode, struct file *file)
 	return handle;
 }
 
-/* Fills a locked page. */
-static int fill_page(struct file *file, struct page *page)
+static int fill_page(struct sf_handle *handle, struct page *page, loff_t position)
 {
-	struct inode *inode = page->mapping->host;
-	struct sf_handle *handle = reading_handle(inode, file);
 	u32 count = PAGE_SIZE;
-	void *data;
-	int ret;
+	void *data = kmap_local_page(page);
+	int ret = sf_reg_read_aux(__func__, handle->share, handle, data, &count, position);
 
-	if (!handle)
-		return -EBADF;
-	data = kmap_local_page(page);
-	ret = sf_reg_read_aux(__func__, handle->share, handle, data, &count, page_offset(page));
 	if (!ret) {
 		memset(data + count, 0, PAGE_SIZE - count);
 		flush_dcache_page(page);
-		SetPageUptodate(page);
 	}
 	kunmap_local(data);
+	return ret;
+}
+
+/* Fills a locked folio page by page. */
+static int fill_folio(struct file *file, struct folio *folio)
+{
+	struct sf_handle *handle = reading_handle(folio->mapping->host, file);
+	long i, pages = folio_nr_pages(folio);
+	int ret = 0;
+
+	if (!handle)
+		return -EBADF;
+	for (i = 0; i < pages && !ret; i++)
+		ret = fill_page(handle, folio_page(folio, i), folio_pos(folio) + i * PAGE_SIZE);
+	if (!ret)
+		folio_mark_uptodate(folio);
 	sf_handle_put(handle);
 	return ret;
 }
 
 static int sf_read_folio(struct file *file, struct folio *folio)
 {
-	int ret = fill_page(file, &folio->page);
+	int ret = fill_folio(file, folio);
 
 	folio_unlock(folio);
 	return ret;
 }
 
-/* The pages up to @count bytes are filled; behind that is the file's end. */
+static void add_folio(struct shfl_pages *pages, struct folio *folio)
+{
+	long i, more = folio_nr_pages(folio);
+
+	for (i = 0; i < more; i++)
+		pages->pages[pages->count++] = folio_page(folio, i);
+}
+
+/* The folios up to @count bytes are filled; behind that is the file's end. */
 static void finish_read(const struct shfl_pages *pages, u32 count, bool filled)
 {
-	struct page *page;
-	u32 i, here;
+	struct folio *folio;
+	size_t size, here;
+	u32 i;
 
-	for (i = 0; i < pages->count; i++) {
-		page = pages->pages[i];
-		here = clamp_t(s64, (s64)count - (s64)i * PAGE_SIZE, 0, PAGE_SIZE);
+	for (i = 0; i < pages->count; i += size / PAGE_SIZE) {
+		folio = page_folio(pages->pages[i]);
+		size = folio_size(folio);
+		here = clamp_t(s64, (s64)count - (s64)i * PAGE_SIZE, 0, size);
 		if (filled) {
-			if (here < PAGE_SIZE)
-				zero_user_segment(page, here, PAGE_SIZE);
-			SetPageUptodate(page);
+			if (here < size)
+				folio_zero_segment(folio, here, size);
+			folio_mark_uptodate(folio);
 		}
-		unlock_page(page);
-		put_page(page);
+		folio_unlock(folio);
 	}
 }
 
-static void read_batch(struct sf_handle *handle, struct shfl_pages *pages, loff_t position)
+static void read_batch(struct sf_handle *handle, struct shfl_pages *pages)
 {
+	loff_t position = page_offset(pages->pages[0]);
 	u32 count = pages->count * PAGE_SIZE;
 	int rc = vboxCallReadPages(&sf_client, &handle->share->map, handle->host, position, &count,
 				   pages);
 
 	/* what could not be read now is read page by page, where errors are reported */
 	finish_read(pages, count, VBOX_SUCCESS(rc));
+	pages->count = 0;
 }
 
 /* For one page a list of pages is not worth its making. */
 static void read_single(struct readahead_control *control)
 {
-	struct page *page = readahead_page(control);
+	struct folio *folio = readahead_folio(control);
 
-	fill_page(control->file, page);
-	unlock_page(page);
-	put_page(page);
+	fill_folio(control->file, folio);
+	folio_unlock(folio);
 }
 
+/* Their locks keep the folios: readahead_folio() has given up what else would. */
 static void read_batches(struct readahead_control *control)
 {
 	struct sf_handle *handle = reading_handle(control->mapping->host, control->file);
 	u32 max = min_t(u32, readahead_count(control), SF_PAGES_MAX);
 	struct shfl_pages pages = {};
+	struct folio *folio;
 
 	if (!handle)
 		return;
 	pages.pages = kvmalloc_array(max, sizeof(struct page *), GFP_KERNEL);
-	while (pages.pages) {
-		pages.count = __readahead_batch(control, pages.pages, max);
-		if (!pages.count)
-			break;
-		read_batch(handle, &pages, page_offset(pages.pages[0]));
+	while (pages.pages && (folio = readahead_folio(control))) {
+		if (pages.count + folio_nr_pages(folio) > max)
+			read_batch(handle, &pages);
+		add_folio(&pages, folio);
 	}
+	if (pages.count)
+		read_batch(handle, &pages);
 	kvfree(pages.pages);
 	sf_handle_put(handle);
 }
@@ -123,19 +144,26 @@ static bool gathers(const struct inode *inode)
 	return sf_share(inode->i_sb)->options.cache == SF_CACHE_WRITEBACK;
 }
 
-/* A page behind the end is known to be empty. One that is kept dirty has to be whole. */
-static int prepare_page(struct file *file, struct page *page, unsigned int length)
+/*
+ * A page behind the end is known to be empty. One that is kept dirty has to be
+ * whole, and so has what several pages share their state with.
+ */
+static int prepare_folio(struct file *file, struct folio *folio, unsigned int length)
 {
-	struct inode *inode = page->mapping->host;
+	struct inode *inode = folio->mapping->host;
 
-	if (PageUptodate(page) || length == PAGE_SIZE)
+	if (folio_test_uptodate(folio))
 		return 0;
-	if (page_offset(page) >= i_size_read(inode)) {
-		zero_user(page, 0, PAGE_SIZE);
-		SetPageUptodate(page);
+	if (folio_test_large(folio))
+		return fill_folio(file, folio);
+	if (length == PAGE_SIZE)
+		return 0;
+	if (folio_pos(folio) >= i_size_read(inode)) {
+		folio_zero_segment(folio, 0, PAGE_SIZE);
+		folio_mark_uptodate(folio);
 		return 0;
 	}
-	return gathers(inode) ? fill_page(file, page) : 0;
+	return gathers(inode) ? fill_folio(file, folio) : 0;
 }
 
 static noinline int sf_write_begin(struct file *file, struct address_space *mapping, loff_t pos,
@@ -146,7 +174,7 @@ static noinline int sf_write_begin(struct file *file, struct address_space *mapp
 
 	if (!page)
 		return -ENOMEM;
-	ret = prepare_page(file, page, len);
+	ret = prepare_folio(file, page_folio(page), len);
 	if (ret) {
 		unlock_page(page);
 		put_page(page);
@@ -170,25 +198,26 @@ static int write_through(struct file *file, struct page *page, loff_t pos, u32 c
 	return count ? count : -EIO;
 }
 
-static int keep_dirty(struct page *page, unsigned int length, unsigned int copied)
+static int keep_dirty(struct folio *folio, unsigned int length, unsigned int copied)
 {
-	if (!PageUptodate(page)) {
+	if (!folio_test_uptodate(folio)) {
 		if (copied < length)
 			return 0;
-		SetPageUptodate(page);
+		folio_mark_uptodate(folio);
 	}
-	set_page_dirty(page);
+	folio_mark_dirty(folio);
 	return copied;
 }
 
 static int pass_on(struct file *file, struct page *page, loff_t pos, unsigned int copied)
 {
+	struct folio *folio = page_folio(page);
 	int ret = write_through(file, page, pos, copied);
 
-	if (ret == PAGE_SIZE)
-		SetPageUptodate(page);
-	else if (ret < (int)copied)
-		ClearPageUptodate(page); /* it holds what the host does not */
+	if (ret < (int)copied)
+		folio_clear_uptodate(folio); /* it holds what the host does not */
+	else if (ret == PAGE_SIZE && !folio_test_uptodate(folio))
+		folio_mark_uptodate(folio);
 	return ret;
 }
 
@@ -200,7 +229,7 @@ static noinline int sf_write_end(struct file *file, struct address_space *mappin
 	int ret = 0;
 
 	if (copied)
-		ret = gathers(inode) ? keep_dirty(page, len, copied) :
+		ret = gathers(inode) ? keep_dirty(page_folio(page), len, copied) :
 				       pass_on(file, page, pos, copied);
 	if (ret > 0)
 		sf_inode_extend(inode, pos + ret);
@@ -271,8 +300,9 @@ static int send_batch(const struct batch *batch)
 
 static void finish_batch(struct batch *batch)
 {
+	struct folio *folio;
+	u32 i, pages;
 	int ret;
-	u32 i;
 
 	if (!batch->pages.count)
 		return;
@@ -280,37 +310,40 @@ static void finish_batch(struct batch *batch)
 	sf_inode_changed(batch->inode);
 	if (ret)
 		mapping_set_error(batch->inode->i_mapping, ret);
-	for (i = 0; i < batch->pages.count; i++) {
-		end_page_writeback(batch->pages.pages[i]);
-		put_page(batch->pages.pages[i]);
+	for (i = 0; i < batch->pages.count; i += pages) {
+		folio = page_folio(batch->pages.pages[i]);
+		pages = folio_nr_pages(folio);
+		folio_end_writeback(folio);
+		folio_put(folio);
 	}
 	batch->pages.count = 0;
 }
 
-/* For write_cache_pages: the page is locked, and clean from here on. */
+/* For write_cache_pages: the folio of the page is locked, and clean from here on. */
 static int add_page(struct page *page, struct writeback_control *control, void *data)
 {
 	struct batch *batch = data;
+	struct folio *folio = page_folio(page);
 	u32 count = batch->pages.count;
 	loff_t left;
 
-	if (count && (count == SF_PAGES_MAX ||
-		      page_offset(page) != batch->position + (loff_t)count * PAGE_SIZE))
+	if (count && (count + folio_nr_pages(folio) > SF_PAGES_MAX ||
+		      folio_pos(folio) != batch->position + (loff_t)count * PAGE_SIZE))
 		finish_batch(batch);
-	left = i_size_read(batch->inode) - page_offset(page);
+	left = i_size_read(batch->inode) - folio_pos(folio);
 	if (left <= 0) {
-		unlock_page(page);
+		folio_unlock(folio);
 		return 0;
 	}
 	/* a mapping may have left something behind the end */
-	if (left < PAGE_SIZE)
-		zero_user_segment(page, left, PAGE_SIZE);
+	if (left < folio_size(folio))
+		folio_zero_segment(folio, left, folio_size(folio));
 	if (!batch->pages.count)
-		batch->position = page_offset(page);
-	get_page(page);
-	set_page_writeback(page);
-	unlock_page(page);
-	batch->pages.pages[batch->pages.count++] = page;
+		batch->position = folio_pos(folio);
+	folio_get(folio);
+	folio_start_writeback(folio);
+	folio_unlock(folio);
+	add_folio(&batch->pages, folio);
 	return 0;
 }
 
