@@ -342,7 +342,8 @@ static unsigned results_of(uint32_t fn, const struct shfl_fn_info *info)
 	if (shfl_parm_find(info, SHFL_ROLE_COUNT) >= 0)
 		what |= COMPARE_COUNTS;
 	if (shfl_parm_find(info, SHFL_ROLE_CREATE_PARMS) >= 0 ||
-	    shfl_parm_find(info, SHFL_ROLE_INFO_BUFFER) >= 0)
+	    shfl_parm_find(info, SHFL_ROLE_INFO_BUFFER) >= 0 ||
+	    shfl_parm_find(info, SHFL_ROLE_LIST_BUFFER) >= 0)
 		what |= COMPARE_ATTRIBUTES | COMPARE_TIMES | COMPARE_OWNERS;
 	return what;
 }
