@@ -3,9 +3,12 @@
  * The service keeps directories that paths have led to: what moves, goes, or comes
  * in their place must be seen by the very next call all the same.
  */
+#include <pthread.h>
 #include <sched.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/sysmacros.h>
 
 #include "service_driver.h"
 
@@ -293,4 +296,54 @@ Test(service_parents, special_files, .init = start, .timeout = 20)
 		     VINF_SUCCESS);
 	cr_expect_eq(read_at(guest, rw, made.Handle, 0, byte, 1), VERR_INVALID_HANDLE,
 		     "a directory, whatever it was opened as");
+}
+
+static volatile bool swapping;
+
+static void *swap_files(void *unused)
+{
+	char file[4400], device[4400];
+
+	(void)unused;
+	strcpy(file, host_path("rw/a/b/file"));
+	strcpy(device, host_path("rw/a/b/device"));
+	while (swapping)
+		renameat2(AT_FDCWD, file, AT_FDCWD, device, RENAME_EXCHANGE);
+	return NULL;
+}
+
+/* A device is not even opened, though it comes between looking and opening. */
+Test(service_parents, devices, .init = start, .timeout = 120)
+{
+	int opened = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	unsigned done = 0, refused = 0;
+	struct client *follower;
+	SHFLCREATEPARMS made;
+	pthread_t thread;
+	char events[256];
+
+	if (mknod(host_path("rw/a/b/device"), S_IFCHR | 0666, makedev(1, 5)))
+		cr_skip_test("devices cannot be made here");
+	cr_assert_eq(link(host_path("rw/a/b/device"), host_path("outside/device")), 0);
+	cr_assert_geq(inotify_add_watch(opened, host_path("outside/device"), IN_OPEN), 0);
+	cr_assert_eq(symlink("a/b/device", host_path("rw/link")), 0);
+	cr_expect_eq(create(guest, rw, "/a/b/device", OPEN_OLD | RW, &made), VERR_ACCESS_DENIED);
+	follower = linux_client(false);
+	cr_assert_eq(map_share(follower, "rw"), rw);
+	cr_expect_eq(create(follower, rw, "/link", OPEN_OLD | RW, &made), VERR_ACCESS_DENIED);
+	swapping = true;
+	cr_assert_eq(pthread_create(&thread, NULL, swap_files, NULL), 0);
+	for (unsigned i = 0; i < 20000; i++) {
+		int32_t status = create(guest, rw, "/a/b/file", OPEN_OLD | RW, &made);
+
+		if (status == VINF_SUCCESS && made.Handle != SHFL_HANDLE_NIL)
+			done += close_handle(guest, rw, made.Handle) == VINF_SUCCESS;
+		else
+			refused++;
+	}
+	swapping = false;
+	pthread_join(thread, NULL);
+	cr_expect(done && refused, "no race: %u done, %u refused", done, refused);
+	cr_expect_eq(read(opened, events, sizeof(events)), -1, "the device was opened");
+	close(opened);
 }

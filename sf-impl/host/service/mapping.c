@@ -43,14 +43,12 @@ static void table_changed(void)
 int32_t mapping_open_folder(struct mapping *mapping)
 {
 	const char *folder = *mapping->folder ? mapping->folder : "/";
-	struct statvfs fs;
 
 	if (mapping->folder_fd >= 0)
 		return VINF_SUCCESS;
 	mapping->folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (mapping->folder_fd < 0)
 		return errno == ENOENT ? VERR_NOT_FOUND : RTErrConvertFromErrno(errno);
-	mapping->no_devices = !fstatvfs(mapping->folder_fd, &fs) && (fs.f_flag & ST_NODEV);
 	return VINF_SUCCESS;
 }
 

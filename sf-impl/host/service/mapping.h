@@ -17,7 +17,6 @@ struct mapping {
 	uint32_t references; /* MAPs of all clients */
 	uint32_t flags; /* SHFL_ADD_MAPPING_F_* */
 	uint32_t version; /* of the root id: changes when it is given away and taken back */
-	bool no_devices; /* the host has mounted it so that device files do nothing */
 	bool host_case_sensitive;
 	bool guest_case_sensitive;
 	bool missing; /* no access */

@@ -29,7 +29,8 @@ enum rt_file_action { RT_FILE_OPENED, RT_FILE_CREATED, RT_FILE_TRUNCATED };
 
 /*
  * flags: O_RDONLY, O_WRONLY or O_RDWR, with O_CREAT (open or create), O_CREAT |
- * O_EXCL (create), O_TRUNC, O_APPEND. mode: of a created file, less umask.
+ * O_EXCL (create), O_TRUNC, O_APPEND. O_NOFOLLOW: nobody has looked what is there,
+ * so it fails where a device could be opened. mode: of a created file, less umask.
  * *ret_info: the file's attributes, undefined on failure.
  */
 int32_t RTFileOpen(int root, const char *path, int flags, mode_t mode, int *ret_file,
@@ -131,7 +132,12 @@ int rt_beneath_act(int root, const char *path, rt_act_fn *act, const void *argum
  * path ends in a slash or a dot. Only for what does not follow *ret_name.
  */
 int rt_parent_find(int root, const char *path, const char **ret_name);
-bool rt_parent_is_at_hand(int root, const char *path);
+/*
+ * The same for opening what has not been looked at: no device can be opened in this
+ * directory, whatever *ret_name is. Needs CAP_SYS_ADMIN, or a mount without devices.
+ */
+int rt_parent_find_safe(int root, const char *path, const char **ret_name);
+bool rt_parent_is_safe(int root, const char *path);
 /* Asked when nothing is in it: was it removed, so that its path leads elsewhere now? */
 bool rt_parent_is_stale(int root, int dir);
 /*

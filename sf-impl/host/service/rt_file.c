@@ -75,17 +75,40 @@ static int32_t transfer_status(ssize_t result, size_t *ret_done)
 	return status_of(result);
 }
 
-/* In a directory that is at hand; other failures than two are for the whole path to give. */
+/* It may be anything, even a device. */
+static bool is_unseen(int flags)
+{
+	return (flags & O_NOFOLLOW) && !(flags & O_EXCL);
+}
+
+/*
+ * In a directory that is at hand, best in one where devices cannot be opened. -ESTALE:
+ * there is none, or what is there needs the whole path.
+ */
 static int open_at_hand(int root, const char *path, int flags, mode_t mode)
 {
 	const char *name;
-	int dir = rt_parent_find(root, path, &name);
+	int dir = rt_parent_find_safe(root, path, &name);
+	bool safe = dir >= 0;
 	int fd;
 
+	if (!safe && !is_unseen(flags))
+		dir = rt_parent_find(root, path, &name);
 	if (dir < 0)
 		return -ESTALE;
 	fd = rt_beneath_open(dir, name, flags | O_NOFOLLOW, mode);
-	return fd == -ENOENT && rt_parent_is_stale(root, dir) ? -ESTALE : fd;
+	if (fd >= 0 || fd == -EEXIST || (safe && fd == -EACCES))
+		return fd;
+	return fd == -ENOENT && !rt_parent_is_stale(root, dir) ? fd : -ESTALE;
+}
+
+/* By the whole path; where that is possible, devices cannot be opened either. */
+static int open_beneath(int root, const char *path, int flags, mode_t mode)
+{
+	const char *unused;
+	int dir = rt_parent_find_safe(root, "any", &unused);
+
+	return rt_beneath_open(dir < 0 ? root : dir, path, flags, mode);
 }
 
 /*
@@ -96,8 +119,8 @@ static int open_ordinary(int root, const char *path, int flags, mode_t mode, str
 {
 	int fd = open_at_hand(root, path, flags | O_NONBLOCK | O_NOCTTY, mode);
 
-	if (fd < 0 && fd != -EEXIST && fd != -ENOENT)
-		fd = rt_beneath_open(root, path, flags | O_NONBLOCK | O_NOCTTY, mode);
+	if (fd == -ESTALE && !is_unseen(flags))
+		fd = open_beneath(root, path, flags | O_NONBLOCK | O_NOCTTY, mode);
 	if (fd < 0)
 		return fd == -ENXIO ? -EACCES : fd;
 	if (!fstat(fd, ret_info) && (S_ISREG(ret_info->st_mode) || S_ISDIR(ret_info->st_mode)))

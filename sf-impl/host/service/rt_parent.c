@@ -17,12 +17,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <linux/mount.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/syscall.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -41,6 +43,8 @@
 struct parent {
 	int root;
 	int fd;
+	int safe_fd; /* the same, but no device can be opened in it; -1: there is none */
+	bool safe_fd_wanted; /* it has been tried */
 	uint32_t hash;
 	size_t length;
 	char path[MAX_PARENT_LENGTH + 1];
@@ -117,22 +121,24 @@ static void drain(void)
 			;
 }
 
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 void rt_parent_forget_all(void)
 {
-	for (unsigned i = 0; i < cache.n_parents; i++)
+	for (unsigned i = 0; i < cache.n_parents; i++) {
 		close(cache.parents[i].fd);
+		close_if_open(cache.parents[i].safe_fd);
+	}
 	for (unsigned i = 0; i < cache.n_watches; i++)
 		inotify_rm_watch(cache.inotify, cache.watches[i]);
 	cache.n_parents = cache.n_watches = 0;
 	memset(cache.seen, 0, sizeof(cache.seen));
 	if (cache.usable)
 		drain();
-}
-
-static void close_if_open(int fd)
-{
-	if (fd >= 0)
-		close(fd);
 }
 
 void rt_parent_stop(void)
@@ -213,6 +219,8 @@ static int walk(int root, const char *path)
 	char *name;
 	int next;
 
+	if (!*path)
+		return fcntl(root, F_DUPFD_CLOEXEC, 0);
 	strcpy(text, path);
 	while ((name = strsep(&rest, "/"))) {
 		next = step_into(dir, name, !rest);
@@ -236,68 +244,176 @@ static bool is_wanted(uint32_t hash)
 	return false;
 }
 
-static int add_parent(int root, const char *path, size_t length, uint32_t hash)
+static struct parent *add_parent(int root, const char *path, size_t length, uint32_t hash)
 {
 	struct parent *parent;
 	int fd;
 
-	if (!is_wanted(hash) || !start() || !is_local(root))
-		return -1;
+	if ((length && !is_wanted(hash)) || !start() || !is_local(root))
+		return NULL;
 	if (cache.n_parents == MAX_PARENTS)
 		rt_parent_forget_all();
 	parent = &cache.parents[cache.n_parents];
-	*parent = (struct parent){.root = root, .hash = hash, .length = length};
+	*parent = (struct parent){.root = root, .safe_fd = -1, .hash = hash, .length = length};
 	memcpy(parent->path, path, length);
 	fd = walk(root, parent->path);
 	if (fd < 0)
-		return -1;
+		return NULL;
 	if (something_happened()) {
 		close(fd);
 		rt_parent_forget_all();
-		return -1;
+		return NULL;
 	}
 	parent->fd = fd;
 	cache.n_parents++;
-	return fd;
+	return parent;
 }
 
-static int find_parent(int root, const char *path, size_t length)
+static struct parent *find_parent(int root, const char *path, size_t length)
 {
 	uint32_t hash = 2166136261u ^ (uint32_t)root;
 
 	for (size_t i = 0; i < length; i++)
 		hash = (hash ^ (uint8_t)path[i]) * 16777619u;
 	for (unsigned i = 0; i < cache.n_parents; i++) {
-		const struct parent *parent = &cache.parents[i];
+		struct parent *parent = &cache.parents[i];
 
 		if (parent->hash != hash || parent->root != root || parent->length != length ||
 		    memcmp(parent->path, path, length))
 			continue;
 		if (cache.checked || !something_happened())
-			return parent->fd;
+			return parent;
 		rt_parent_forget_all();
-		return -1;
+		return NULL;
 	}
 	return add_parent(root, path, length, hash);
 }
 
-int rt_parent_find(int root, const char *path, const char **ret_name)
+/* False if the last component is none to be looked for in a directory. */
+static bool split(const char *path, const char **ret_name, size_t *ret_length)
 {
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
-	size_t length = slash ? (size_t)(slash - path) : 0;
 
-	if (!*name || !strcmp(name, ".") || !strcmp(name, "..") || length > MAX_PARENT_LENGTH)
-		return -1;
 	*ret_name = name;
-	return length ? find_parent(root, path, length) : root;
+	*ret_length = slash ? (size_t)(slash - path) : 0;
+	return *name && strcmp(name, ".") && strcmp(name, "..") && *ret_length <= MAX_PARENT_LENGTH;
 }
 
-bool rt_parent_is_at_hand(int root, const char *path)
+int rt_parent_find(int root, const char *path, const char **ret_name)
+{
+	const struct parent *parent;
+	size_t length;
+
+	if (!split(path, ret_name, &length))
+		return -1;
+	if (!length)
+		return root;
+	parent = find_parent(root, path, length);
+	return parent ? parent->fd : -1;
+}
+
+/* What mount points within the directory begin with, as mountinfo writes it; false: too odd. */
+static bool mount_prefix(int fd, char *ret_prefix, size_t size)
+{
+	char link[32];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, ret_prefix, size - 2);
+	if (n < 2 || (size_t)n == size - 2 || ret_prefix[0] != '/')
+		return false;
+	ret_prefix[n] = '/';
+	ret_prefix[n + 1] = '\0';
+	return !strpbrk(ret_prefix, " \t\n\\#"); /* it writes these as numbers */
+}
+
+/* The list's fields are separated by blanks; the fifth is the mount point. */
+struct mount_scan {
+	const char *prefix;
+	size_t matched;
+	unsigned field;
+	bool found;
+};
+
+static void scan_mounts(struct mount_scan *scan, const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (text[i] == ' ') {
+			scan->field++;
+		} else if (text[i] == '\n') {
+			scan->field = 0;
+			scan->matched = 0;
+		} else if (scan->field == 4) {
+			if (scan->prefix[scan->matched] == text[i])
+				scan->found |= !scan->prefix[++scan->matched];
+			else
+				scan->field = 5;
+		}
+	}
+}
+
+/* Whether something is mounted within the directory; also true if that cannot be told. */
+static bool has_mounts_within(int fd)
+{
+	char prefix[PATH_MAX], text[4096];
+	struct mount_scan scan = {.prefix = prefix};
+	ssize_t n = -1;
+	int list;
+
+	if (!mount_prefix(fd, prefix, sizeof(prefix)))
+		return true;
+	list = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	while (list >= 0 && !scan.found && (n = read(list, text, sizeof(text))) > 0)
+		scan_mounts(&scan, text, (size_t)n);
+	close_if_open(list);
+	return scan.found || n < 0;
+}
+
+/*
+ * The directory again, in a mount of nobody else's on which devices are dead. What
+ * is mounted within it would be missing there, so nothing may be.
+ */
+static int open_safe(int fd)
+{
+	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NODEV};
+	struct statvfs fs;
+	int safe;
+
+	if (!fstatvfs(fd, &fs) && (fs.f_flag & ST_NODEV))
+		return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (has_mounts_within(fd))
+		return -1;
+	safe = (int)syscall(SYS_open_tree, fd, "",
+			    AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (safe < 0)
+		return -1;
+	if (!syscall(SYS_mount_setattr, safe, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)))
+		return safe;
+	close(safe);
+	return -1;
+}
+
+int rt_parent_find_safe(int root, const char *path, const char **ret_name)
+{
+	struct parent *parent;
+	size_t length;
+
+	parent = split(path, ret_name, &length) ? find_parent(root, path, length) : NULL;
+	if (!parent)
+		return -1;
+	if (!parent->safe_fd_wanted) {
+		parent->safe_fd = open_safe(parent->fd);
+		parent->safe_fd_wanted = true;
+	}
+	return parent->safe_fd;
+}
+
+bool rt_parent_is_safe(int root, const char *path)
 {
 	const char *name;
 
-	return rt_parent_find(root, path, &name) >= 0;
+	return rt_parent_find_safe(root, path, &name) >= 0;
 }
 
 bool rt_parent_is_stale(int root, int dir)
