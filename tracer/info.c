@@ -14,25 +14,37 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
+/* How many calls: from the summary, or counted where a trace was never finished. */
+#define COUNT_CALLS(shapes, calls)                                               \
+	"SELECT CASE WHEN EXISTS (SELECT 1 FROM shape WHERE n IS NOT NULL)"      \
+	" THEN (SELECT coalesce(sum(n), 0) FROM shape WHERE kind = 1" shapes ")" \
+	" ELSE (SELECT count(*) FROM calls" calls ") END"
+
 static const struct {
 	const char *key;
 	const char *label;
 	const char *sql;
 } counts[] = {
-	{"calls", "calls", "SELECT count(*) FROM calls"},
-	{"both", "  seen on both sides", "SELECT count(*) FROM calls WHERE side = 'both'"},
-	{"guest_only", "  by the guest only", "SELECT count(*) FROM calls WHERE side = 'guest'"},
-	{"host_only", "  by the host only", "SELECT count(*) FROM calls WHERE side = 'host'"},
-	{"failed", "  failed", "SELECT count(*) FROM calls WHERE status < 0"},
+	{"calls", "calls", COUNT_CALLS("", "")},
+	{"both", "  seen on both sides", COUNT_CALLS(" AND side = 3", " WHERE side = 'both'")},
+	{"guest_only", "  by the guest only",
+	 COUNT_CALLS(" AND side = 1", " WHERE side = 'guest'")},
+	{"host_only", "  by the host only", COUNT_CALLS(" AND side = 2", " WHERE side = 'host'")},
+	{"failed", "  failed", "SELECT coalesce(sum(n), 0) FROM errors"},
 	{"unfinished", "  unfinished", "SELECT count(*) FROM unfinished"},
 	{"incomplete", "  incomplete otherwise",
-	 "SELECT count(*) FROM calls WHERE complete = 0 AND duration_ns IS NOT NULL"},
+	 "SELECT count(*) FROM call AS c JOIN shape AS s ON s.shape_id = c.shape_id AND s.kind = 1"
+	 " WHERE c.flags & 128 AND c.duration_ns IS NOT NULL"},
 	{"control", "control events", "SELECT count(*) FROM control"},
 	{"ops", "guest operations", "SELECT count(*) FROM op"},
-	{"spans", "spans", "SELECT count(*) FROM span"},
-	{"paths", "paths", "SELECT count(*) FROM path"},
-	{"payloads", "distinct payloads", "SELECT count(*) FROM payload"},
-	{"payload_bytes", "  bytes of them", "SELECT coalesce(sum(length(data)), 0) FROM payload"},
+	{"spans", "spans",
+	 "SELECT CASE WHEN EXISTS (SELECT 1 FROM hop WHERE n IS NOT NULL)"
+	 " THEN (SELECT sum(n) FROM hop) ELSE (SELECT count(*) FROM span) END"},
+	{"paths", "paths", "SELECT coalesce(max(path_id), 0) FROM path"},
+	{"payloads", "distinct payloads", "SELECT coalesce(max(payload_id), 0) FROM payload"},
+	{"payload_bytes", "  bytes of them",
+	 "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'payload_bytes'),"
+	 " (SELECT sum(length(data)) FROM payload), 0)"},
 };
 
 struct info {
@@ -135,15 +147,19 @@ static void show_client(void *user, sqlite3_stmt *stmt)
 {
 	struct info *info = user;
 	int64_t client = sqlite3_column_int64(stmt, 0), calls = sqlite3_column_int64(stmt, 3);
+	int64_t process = sqlite3_column_int64(stmt, 4);
+	char of[40] = "";
 	bool inherited = sqlite3_column_int(stmt, 1), utf8 = sqlite3_column_int(stmt, 2);
 
+	if (process)
+		snprintf(of, sizeof(of), " of process %" PRId64, process);
 	if (info->json)
-		printf("%s    {\"client\": %" PRId64
+		printf("%s    {\"client\": %" PRId64 ", \"process\": %" PRId64
 		       ", \"inherited\": %s, \"utf8\": %s, \"calls\": %" PRId64 "}",
-		       info->first ? "" : ",\n", client, inherited ? "true" : "false",
+		       info->first ? "" : ",\n", client, process, inherited ? "true" : "false",
 		       utf8 ? "true" : "false", calls);
 	else
-		printf("  %" PRId64 "%s%s, %" PRId64 " calls\n", client,
+		printf("  %" PRId64 "%s%s%s, %" PRId64 " calls\n", client, of,
 		       inherited ? ", connected before the trace began" : "", utf8 ? ", UTF-8" : "",
 		       calls);
 	info->first = false;
@@ -227,7 +243,8 @@ static int show(struct info *info)
 			       "SELECT name, path, writable, calls FROM shares", show_share);
 	if (!rc)
 		rc = show_list(info, "clients", "clients", "[]",
-			       "SELECT client, inherited, utf8, calls FROM clients", show_client);
+			       "SELECT client, inherited, utf8, calls, process FROM clients",
+			       show_client);
 	if (!rc)
 		rc = show_list(info, "meta", "notes", "{}",
 			       "SELECT key, value FROM meta ORDER BY key", show_meta);
@@ -240,6 +257,9 @@ static void print_help(void)
 {
 	fputs("Usage: sftrace info [--json] FILE\n"
 	      "Says what a trace holds, how it was made, and whether anything is missing.\n"
+	      "\n"
+	      "  --json             as JSON, times in ns\n"
+	      "  -h, --help         this\n"
 	      "\n"
 	      "Examples:\n"
 	      "  sftrace info t.db\n"
