@@ -152,7 +152,36 @@ cat err
 [ "$status" = 1 ] && grep -q 'modprobe vboxsf' err && grep -aq agent.error stream &&
 	grep -aq 'modprobe vboxsf' stream && [ ! -e ran ]
 GUEST
-trap 'rm -rf "$scratch" "$bin/agent_test.guest" "$bin/agent_test.bare"' EXIT
+
+# A whole mount's life, recorded by the guest alone.
+cat >"$bin/agent_test.alone" <<'GUEST'
+sftrace=$1 type=$2 map_file=$3
+set -e
+cd /tmp
+umount /mnt/work
+"$sftrace" agent --payload -o /tmp/alone.spool -- sh -ec '
+	mount -i -t "$1" work /mnt/work
+	cd /mnt/work
+	dd if=/dev/urandom of=data bs=4k count=20
+	dd if=data of=/dev/null bs=4k
+	dd if=data of=/dev/null bs=4k
+	dd if=/dev/urandom of=wide bs=4M count=2
+	dd if=wide of=/dev/null bs=4M
+	dd if=/dev/zero of=/tmp/elsewhere bs=4k count=3 conv=fsync
+	"$2" /tmp/elsewhere
+	"$2" data
+	[ "$(head -c 2 data)" = MM ]
+	mkdir d
+	mv data d/moved
+	sync d/moved
+	ls d
+	cd /
+	umount /mnt/work' sh "$type" "$map_file" 2>/dev/null
+mount -i -t "$type" work /mnt/work
+cp /tmp/alone.spool /mnt/work
+GUEST
+trap 'rm -rf "$scratch" "$bin"/agent_test.*' EXIT
+cc -O1 -Wall -Wextra -Werror -o "$bin/agent_test.map_file" "$(dirname "$0")/map_file.c"
 
 "$bin/sf-lab" --guest mainline --share "work=$work" -- bash "$bin/agent_test.guest" "$sftrace" >"$scratch/out" 2>&1 || {
 	cat "$scratch/out"
@@ -194,12 +223,12 @@ for name in WRITE:in READ:out; do
 		tr -d '\n' | basenc --base16 -d | cmp - "$work/d/moved" ||
 		fail "payload of ${name%:*} differs from the file"
 done
-for hop in vboxsf_write_end vboxsf_write vboxsf_call vbg_hgcm_call vbg_hgcm_do_call vbg_req_perform; do
+for hop in generic_file_write_iter vboxsf_write_end vboxsf_write vboxsf_call vbg_hgcm_call vbg_hgcm_do_call vbg_req_perform; do
 	expect "writes that crossed $hop" 100 "
 		select count(*) from spans join calls using (call_id)
 		where fn_name = 'SHFL_FN_WRITE' and hop = '$hop' and exit_ns is not null and n = 1"
 done
-expect "spans of a write, nested" '0|1|2|3|4|5' "
+expect "spans of a write, nested" '0|1|2|3|4|5|6' "
 	select group_concat(depth, '|') from (select depth from spans
 	where call_id = (select min(call_id) from calls where fn_name = 'SHFL_FN_WRITE') order by depth)"
 expect "inner hops lie within outer ones" 0 "
@@ -235,5 +264,74 @@ merge after 0
 merge small 4
 expect "the loss is counted" 1 "select sum(n) > 0 from losses where reason like '%ring%'"
 expect "what was recorded is in order" 0 "
-	select count(*) from spans where hop = 'vboxsf_write_end' and depth <> 0"
+	select count(*) from spans where hop = 'generic_file_write_iter' and depth <> 0"
+
+# alone GUEST TYPE: recorded by a guest alone, with that driver; the trace is $trace.
+alone() {
+	rm -rf "$work" "$scratch/alone.db"
+	mkdir "$work"
+	"$bin/sf-lab" --guest "$1" --share "work=$work:symlinks" -- \
+		bash "$bin/agent_test.alone" "$sftrace" "$2" "$bin/agent_test.map_file" ||
+		fail "$1: the commands in the guest failed"
+	merge alone 0
+	expect "$1: all calls are the guest's and complete" 0 \
+		"select count(*) from calls where side <> 'guest' or complete <> 1"
+	sqlite3 "$trace" "
+		select hex(data) from calls join params using (call_id)
+		join payloads on payload_id = payload_out
+		where fn_name = 'SHFL_FN_READ' and path = '/wide' and name = 'data' order by offset" |
+		tr -d '\n' | basenc --base16 -d | cmp - "$work/wide" ||
+		fail "$1: what was read differs from the file"
+	"$sftrace" replay "$trace" | tee "$scratch/replayed"
+	grep -q 'all as recorded' "$scratch/replayed" || fail "$1: the guest's trace does not replay"
+	expect "$1: operations on other file systems" 0 \
+		"select count(*) from ops where path like '%elsewhere%'"
+	expect "$1: operations whose file is not known" 0 "
+		select count(*) from ops where path is null and calls = 0 and name <> 'do_writepages'"
+}
+
+# op NAME PATH: how many calls each of these operations made.
+op() {
+	sqlite3 "$trace" "select group_concat(calls, ' ') from (
+		select calls from ops where name = '$1' and path = '$2' order by op_id)"
+}
+
+op_is() {
+	[ "$(op "$1" "$2")" = "$3" ] || fail "calls of $1 on $2: '$3' expected, got '$(op "$1" "$2")'"
+	echo "ok: calls of $1 on $2: $3"
+}
+
+# With Linux's own driver neither msync nor fsync reaches the host: operations without calls.
+alone mainline vboxsf
+op_is vboxsf_file_mmap /data 0
+op_is __x64_sys_msync /data 0
+op_is fault_dirty_shared_page /data 0
+op_is __x64_sys_munmap /data 1
+op_is vfs_fsync_range /d/moved 0
+# mv asks for RENAME_NOREPLACE first, which that driver does not know.
+op_is vboxsf_dir_rename /data '0 1'
+expect "reads from the cache" 1 "
+	select count(*) > 0 from ops
+	where name = 'generic_file_read_iter' and path = '/data' and calls = 0 and ret > 0"
+expect "a large write is one operation of many calls" '1024 1024' "$(
+	echo "select group_concat(calls, ' ') from ops"
+	echo "where name = 'generic_file_write_iter' and path = '/wide'"
+)"
+
+alone sf sf
+op_is sf_file_mmap /data 0
+expect "an msync and a munmap that reach the host" '2|1' "
+	select (select calls from ops where name = '__x64_sys_msync' and path = '/data'),
+		(select calls from ops where name = '__x64_sys_munmap' and path = '/data')"
+expect "an fsync that reaches the host" 1 "
+	select count(*) from calls join ops using (op_id)
+	where ops.name = 'vfs_fsync_range' and ops.path = '/d/moved' and fn_name = 'SHFL_FN_FLUSH'"
+op_is sf_rename /data 1
+expect "reads from the cache" 1 "
+	select count(*) > 0 from ops
+	where name = 'sf_file_read_iter' and path = '/data' and calls = 0 and ret > 0"
+expect "a connection that begins and ends" 'connect|disconnect' \
+	"select group_concat(event, '|') from (select event from control order by call_id)"
+expect "of the client that makes the calls" 1 \
+	"select count(distinct client) from (select client from calls union select client from control)"
 pass
