@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
@@ -372,7 +373,8 @@ static bool has_mounts_within(int fd)
 
 /*
  * The directory again, in a mount of nobody else's on which devices are dead. What
- * is mounted within it would be missing there, so nothing may be.
+ * is mounted within it would be missing there, so nothing may be. Processes without new
+ * privileges may be in a sandbox whose rules (Landlock) say nothing of such a mount.
  */
 static int open_safe(int fd)
 {
@@ -382,7 +384,7 @@ static int open_safe(int fd)
 
 	if (!fstatvfs(fd, &fs) && (fs.f_flag & ST_NODEV))
 		return fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (has_mounts_within(fd))
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) || has_mounts_within(fd))
 		return -1;
 	safe = (int)syscall(SYS_open_tree, fd, "",
 			    AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
