@@ -62,6 +62,7 @@ static int volume_get(struct image *image, const char *key, const char *name,
 		i++;
 	if (i == image->n_volumes) {
 		image->n_volumes++;
+		image->volumes[i].real = share->real;
 		status = volume_init(image, &image->volumes[i], share->path);
 	}
 	*ret = &image->volumes[i];

@@ -183,8 +183,10 @@ int image_build(struct image *image)
 {
 	for (size_t i = 0; i < image->n_volumes; i++) {
 		const struct image_volume *volume = &image->volumes[i];
-		int ret = build_contents(image, volume->root->initial, AT_FDCWD, volume->path);
+		int ret = 0;
 
+		if (!volume->real)
+			ret = build_contents(image, volume->root->initial, AT_FDCWD, volume->path);
 		if (ret < 0)
 			return ret;
 	}

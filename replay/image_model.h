@@ -12,6 +12,7 @@
 /* A shared host directory; several shares may be views of one. */
 struct image_volume {
 	const char *path; /* in the scratch directory */
+	bool real; /* its files are there, and nothing is made */
 	int inherited; /* index of the share in the result, -1: it was added */
 	struct image_entry *root; /* nameless */
 };

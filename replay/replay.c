@@ -551,11 +551,20 @@ static int replay_with_service(struct replay *replay)
 	return ret;
 }
 
+static int replay_confine(const struct replay *replay)
+{
+	const char *dirs[1 + REPLAY_MAX_ONTO] = {replay->scratch.path};
+
+	for (size_t i = 0; i < replay->options->n_onto; i++)
+		dirs[i + 1] = replay->options->onto[i].path;
+	return sandbox_enter(dirs, replay->options->n_onto + 1);
+}
+
 /* A thread of its own, so that only it is confined and the rest can tidy up. */
 static void *replay_thread(void *argument)
 {
 	struct replay *replay = argument;
-	int confined = sandbox_enter(replay->scratch.path);
+	int confined = replay_confine(replay);
 	mode_t before = umask(replay->image.umask);
 
 	replay->result->confined = confined == 0;
@@ -631,6 +640,8 @@ int replay_run(struct trace *trace, const struct replay_options *options, struct
 	int status = scratch_create(options->scratch, false, &replay.scratch);
 
 	memset(ret, 0, sizeof(*ret));
+	replay.scratch.onto = options->onto;
+	replay.scratch.n_onto = options->n_onto;
 	if (status < 0) {
 		replay_fail(&replay, status, "cannot make a scratch directory");
 	} else {

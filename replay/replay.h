@@ -13,8 +13,11 @@
 #include "pace.h"
 #include "limit.h"
 #include "replay_call.h"
+#include "scratch.h"
 
 #define REPLAY_MAX_DIVERGED 1000 /* then it is another trace, and replaying ends */
+
+#define REPLAY_MAX_ONTO 8
 
 struct peer;
 
@@ -22,6 +25,9 @@ struct replay_options {
 	const char *service; /* file of the service module */
 	const char *scratch; /* directory to replay in; NULL: a temporary one */
 	bool keep; /* leave it there */
+	/* Directories of the user's that shares get as they are, and that calls change. */
+	struct scratch_onto onto[REPLAY_MAX_ONTO];
+	size_t n_onto;
 	int64_t to; /* stop before this call; 0: make all */
 	unsigned compare; /* COMPARE_* */
 	struct pace_options pace;

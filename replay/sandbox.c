@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -48,12 +49,29 @@ static int sandbox_allow(int ruleset, const char *dir, uint64_t access)
 	return ret;
 }
 
-int sandbox_enter(const char *dir)
+/*
+ * A mount that a service makes for itself is in no allowed directory: without
+ * the right to make one it does without.
+ */
+static int sandbox_drop_mounts(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return -errno;
+	data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective &= ~CAP_TO_MASK(CAP_SYS_ADMIN);
+	data[CAP_TO_INDEX(CAP_SYS_ADMIN)].permitted &= ~CAP_TO_MASK(CAP_SYS_ADMIN);
+	data[CAP_TO_INDEX(CAP_SYS_ADMIN)].inheritable &= ~CAP_TO_MASK(CAP_SYS_ADMIN);
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+int sandbox_enter(const char *const *dirs, size_t n)
 {
 	long version =
 		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	struct landlock_ruleset_attr attr = {0};
-	int ruleset, ret;
+	int ruleset, ret = 0;
 
 	if (version < LANDLOCK_VERSION_REFER)
 		return -EOPNOTSUPP;
@@ -61,10 +79,13 @@ int sandbox_enter(const char *dir)
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (ruleset < 0)
 		return -errno;
-	ret = sandbox_allow(ruleset, dir, attr.handled_access_fs);
+	for (size_t i = 0; i < n && !ret; i++)
+		ret = sandbox_allow(ruleset, dirs[i], attr.handled_access_fs);
 	if (!ret && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 		     syscall(SYS_landlock_restrict_self, ruleset, 0) < 0))
 		ret = -errno;
+	if (!ret)
+		ret = sandbox_drop_mounts();
 	close(ruleset);
 	return ret;
 }

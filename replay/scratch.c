@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,12 +90,25 @@ static char *scratch_share_path(const struct scratch *scratch, const char *name)
 	return path;
 }
 
+static const char *scratch_onto_path(const struct scratch *scratch, const char *name)
+{
+	for (size_t i = 0; i < scratch->n_onto; i++)
+		if (strcasecmp(scratch->onto[i].name, name) == 0)
+			return scratch->onto[i].path;
+	return NULL;
+}
+
 static int scratch_add_share(struct scratch *scratch, const char *key, const char *name)
 {
-	struct scratch_share share = {strdup(key), scratch_share_path(scratch, name)};
+	const char *onto = scratch_onto_path(scratch, name);
+	struct scratch_share share = {
+		.key = strdup(key),
+		.path = onto ? strdup(onto) : scratch_share_path(scratch, name),
+		.real = onto != NULL,
+	};
 	int ret = share.key && share.path ? 0 : -ENOMEM;
 
-	if (!ret && mkdir(share.path, 0755) < 0)
+	if (!ret && !onto && mkdir(share.path, 0755) < 0)
 		ret = -errno;
 	if (ret < 0) {
 		free(share.key);

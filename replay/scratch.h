@@ -14,11 +14,20 @@
 struct scratch_share {
 	char *key; /* what the trace calls the host directory */
 	char *path; /* what stands for it here: absolute */
+	bool real; /* a directory of the user's own, not in the scratch directory */
+};
+
+/* Instead of a scratch directory, a share gets this one, with the files that are in it. */
+struct scratch_onto {
+	const char *name; /* of the share */
+	const char *path; /* absolute */
 };
 
 struct scratch {
 	char *path; /* absolute */
 	bool ours; /* made by scratch_create() */
+	const struct scratch_onto *onto; /* the caller's */
+	size_t n_onto;
 	struct scratch_share shares[SCRATCH_MAX_SHARES];
 	size_t n_shares;
 };
@@ -30,8 +39,8 @@ struct scratch {
 int scratch_create(const char *dir, bool used, struct scratch *ret);
 
 /*
- * The directory for a key, made when it is first asked for; "name" is for
- * people to recognise it by and may hold anything. -ENOSPC: too many.
+ * The directory for a key, made when it is first asked for unless the share
+ * "name" has one of the user's. The name may hold anything. -ENOSPC: too many.
  */
 int scratch_share(struct scratch *scratch, const char *key, const char *name,
 		  const struct scratch_share **ret);

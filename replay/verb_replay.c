@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sftrace replay: the command line of the replay engine. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@ static const char usage[] =
 	"  --against SO     replay on this service, too, and compare the two with each\n"
 	"                   other instead of the recording\n"
 	"  --scratch DIR    replay in DIR, which must be empty or not exist\n"
+	"  --onto SHARE=DIR make the calls on the real files in DIR, and change them; nothing\n"
+	"                   is rebuilt for this share\n"
 	"  --keep           leave the scratch directory there\n"
 	"  --to N           stop before call N\n"
 	"  --compare WHAT   more (times, owners, links, inodes, allocation) or, after\n"
@@ -44,6 +47,8 @@ static const char usage[] =
 	"                                       do two services do the same?\n"
 	"  sftrace replay --to 1234 --keep --scratch d t.db\n"
 	"                                       the files as they were before call 1234\n"
+	"  sftrace replay --onto work=/srv/copy t.db\n"
+	"                                       what would these calls do to my files?\n"
 	"  sftrace replay --speed 1 --max-sleep 0.5 t.db\n"
 	"                                       as it was, but for the longest pauses\n"
 	"  sftrace replay -v --compare times,-data t.db\n"
@@ -61,6 +66,7 @@ static const struct option long_options[] = {
 	{"service", required_argument, NULL, 's'},
 	{"against", required_argument, NULL, 'a'},
 	{"scratch", required_argument, NULL, 'd'},
+	{"onto", required_argument, NULL, 'o'},
 	{"keep", no_argument, NULL, 'k'},
 	{"to", required_argument, NULL, 't'},
 	{"compare", required_argument, NULL, 'c'},
@@ -86,6 +92,28 @@ static int take_size(const char *option, const char *text, int64_t *ret)
 		return -1;
 	fprintf(stderr, "sftrace: %s takes a number like 64, 64k or 1M, not %s\n", option, text);
 	return SFTRACE_USAGE;
+}
+
+/* Shares are named, so that no trace decides which directory it gets. */
+static int take_onto(char *text, struct replay_options *options)
+{
+	char *equals = strchr(text, '=');
+	char *path = equals ? realpath(equals + 1, NULL) : NULL;
+
+	if (options->n_onto == REPLAY_MAX_ONTO || !equals || equals == text) {
+		fprintf(stderr, "sftrace: --onto takes SHARE=DIR, at most %d times, not %s\n",
+			REPLAY_MAX_ONTO, text);
+		free(path);
+		return SFTRACE_USAGE;
+	}
+	if (!path) {
+		fprintf(stderr, "sftrace: cannot replay onto %s: %s\n", equals + 1,
+			strerror(errno));
+		return SFTRACE_FAILED;
+	}
+	*equals = '\0';
+	options->onto[options->n_onto++] = (struct scratch_onto){text, path};
+	return -1;
 }
 
 static bool take_positive(const char *text, double max, double *ret)
@@ -132,6 +160,8 @@ static int parse_option(int letter, struct replay_arguments *arguments)
 	case 'd':
 		options->scratch = optarg;
 		return -1;
+	case 'o':
+		return take_onto(optarg, options);
 	case 'k':
 		options->keep = true;
 		return -1;
@@ -172,6 +202,10 @@ static int parse(int argc, char **argv, struct replay_arguments *arguments)
 		status = parse_option(letter, arguments);
 	if (status != -1)
 		return status;
+	if (arguments->against && arguments->options.n_onto) {
+		fprintf(stderr, "sftrace: --against takes two scratch directories, not --onto\n");
+		return SFTRACE_USAGE;
+	}
 	if (optind != argc - 1) {
 		fputs(usage, stderr);
 		return SFTRACE_USAGE;
@@ -242,5 +276,7 @@ int verb_replay(int argc, char **argv)
 		return SFTRACE_FAILED;
 	ret = replay_file(&arguments);
 	free(service);
+	for (size_t i = 0; i < arguments.options.n_onto; i++)
+		free((char *)(uintptr_t)arguments.options.onto[i].path);
 	return ret;
 }

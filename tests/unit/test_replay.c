@@ -63,7 +63,7 @@ static void *try_to_write(void *argument)
 	int *outcome = argument;
 	char path[128];
 
-	*outcome = sandbox_enter(tape.share);
+	*outcome = sandbox_enter((const char *const[]){tape.share}, 1);
 	if (*outcome < 0)
 		return NULL;
 	cr_assert_lt(open(tape.file, O_WRONLY), 0, "the trace can be written");

@@ -54,6 +54,8 @@ gives 1 image /dev/null "$scratch/none"
 
 later=$(sqlite3 "$trace" "select call_id from calls where fn_name = 'SHFL_FN_WRITE' limit 1 offset 20")
 
+gives 0 image "$trace" "$scratch/then"
+
 # A directory of traces: as recorded, changed, changed and known, one that is none.
 tests=$scratch/tests
 mkdir "$tests"
@@ -100,6 +102,23 @@ gives 0 replay --speed 2 --max-sleep 0.01 "$trace"
 says '^made later than at the wanted speed: '
 gives 2 replay --speed fast "$trace"
 gives 2 replay --max-sleep -1 "$trace"
+
+# Real files are used when they are asked for by name, and only then.
+cp -a "$scratch/then" "$scratch/real"
+real=$scratch/real/0-work
+share=$(sqlite3 "$trace" "select name from shares limit 1")
+echo untouched >"$scratch/real/beside"
+gives 0 replay --onto "$share=$real" "$trace"
+[ -n "$(ls -A "$real")" ] || fail "replay --onto did nothing there"
+[ "$(cat "$scratch/real/beside")" = untouched ] || fail "replay --onto changed another file"
+gives 3 replay --onto "$share=$real" "$trace"
+rm -r "$real"
+mkdir "$real"
+gives 0 replay --onto "another=$real" "$trace"
+[ -z "$(ls -A "$real")" ] || fail "another share's directory was changed"
+gives 1 replay --onto "$share=$scratch/missing" "$trace"
+gives 2 replay --onto "$real" "$trace"
+gives 2 replay --onto "$share=$real" --against "$SF_TEST_REAL_SERVICE" "$trace"
 
 # Two services side by side: the same, and one that dies or fails.
 gives 0 replay --against "$SF_TEST_REAL_SERVICE" "$trace"
