@@ -3,6 +3,7 @@
 #include "arguments.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,33 @@
 #include "verbs.h"
 
 #define DEFAULT_SERVICE "../lib/sfservice.so" /* from the executable's directory */
+
+int argument_parse(int argc, char **argv, const char *usage, const char *letters,
+		   const struct option *options, argument_option *take, void *user)
+{
+	int letter, status = -1;
+
+	optind = 0;
+	while (status == -1 && (letter = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+		if (letter != 'h' && letter != '?') {
+			status = take(letter, user);
+			continue;
+		}
+		fputs(usage, letter == 'h' ? stdout : stderr);
+		status = letter == 'h' ? SFTRACE_OK : SFTRACE_USAGE;
+	}
+	return status;
+}
+
+int argument_operands(int argc, int min, int max, const char *usage)
+{
+	int n = argc - optind;
+
+	if (n >= min && n <= max)
+		return -1;
+	fputs(usage, stderr);
+	return SFTRACE_USAGE;
+}
 
 int argument_call_id(const char *option, const char *text, int64_t *ret)
 {

@@ -225,9 +225,9 @@ static int image_file(struct trace *trace, const struct image_arguments *argumen
 	return ret;
 }
 
-/* -1: go on, else an exit status. */
-static int parse_option(int letter, struct image_arguments *arguments)
+static int parse_option(int letter, void *user)
 {
+	struct image_arguments *arguments = user;
 	switch (letter) {
 	case 'f':
 		arguments->force = true;
@@ -240,28 +240,19 @@ static int parse_option(int letter, struct image_arguments *arguments)
 	case 'v':
 		arguments->verbose = true;
 		return -1;
-	case 'h':
-		fputs(usage, stdout);
-		return SFTRACE_OK;
 	default:
-		fputs(usage, stderr);
 		return SFTRACE_USAGE;
 	}
 }
 
 static int parse(int argc, char **argv, struct image_arguments *arguments)
 {
-	int letter, status = -1;
+	int status = argument_parse(argc, argv, usage, "fv", long_options, parse_option, arguments);
 
-	optind = 0;
-	while (status == -1 && (letter = getopt_long(argc, argv, "fv", long_options, NULL)) != -1)
-		status = parse_option(letter, arguments);
+	if (status == -1)
+		status = argument_operands(argc, 2, 2, usage);
 	if (status != -1)
 		return status;
-	if (optind != argc - 2) {
-		fputs(usage, stderr);
-		return SFTRACE_USAGE;
-	}
 	arguments->file = argv[optind];
 	arguments->dir = argv[optind + 1];
 	return -1;

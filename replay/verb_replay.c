@@ -145,9 +145,9 @@ static int take_seconds(const char *text, int64_t *ret_ns)
 	return -1;
 }
 
-/* -1: go on, else an exit status. */
-static int parse_option(int letter, struct replay_arguments *arguments)
+static int parse_option(int letter, void *user)
 {
+	struct replay_arguments *arguments = user;
 	struct replay_options *options = &arguments->options;
 
 	switch (letter) {
@@ -184,32 +184,23 @@ static int parse_option(int letter, struct replay_arguments *arguments)
 		options->report = report;
 		options->user = stderr;
 		return -1;
-	case 'h':
-		fputs(usage, stdout);
-		return SFTRACE_OK;
 	default:
-		fputs(usage, stderr);
 		return SFTRACE_USAGE;
 	}
 }
 
 static int parse(int argc, char **argv, struct replay_arguments *arguments)
 {
-	int letter, status = -1;
+	int status = argument_parse(argc, argv, usage, "v", long_options, parse_option, arguments);
 
-	optind = 0;
-	while (status == -1 && (letter = getopt_long(argc, argv, "v", long_options, NULL)) != -1)
-		status = parse_option(letter, arguments);
+	if (status == -1)
+		status = argument_operands(argc, 1, 1, usage);
+	if (status == -1 && arguments->against && arguments->options.n_onto) {
+		fprintf(stderr, "sftrace: --against takes two scratch directories, not --onto\n");
+		status = SFTRACE_USAGE;
+	}
 	if (status != -1)
 		return status;
-	if (arguments->against && arguments->options.n_onto) {
-		fprintf(stderr, "sftrace: --against takes two scratch directories, not --onto\n");
-		return SFTRACE_USAGE;
-	}
-	if (optind != argc - 1) {
-		fputs(usage, stderr);
-		return SFTRACE_USAGE;
-	}
 	arguments->file = argv[optind];
 	return -1;
 }

@@ -6,7 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -385,9 +385,9 @@ static int parse_number(const char *option, const char *text, int max, int *ret)
 	return -1;
 }
 
-/* -1: go on, else an exit status. */
-static int parse_option(int letter, struct test_arguments *arguments)
+static int parse_option(int letter, void *user)
 {
+	struct test_arguments *arguments = user;
 	int number = 0, status;
 
 	switch (letter) {
@@ -405,26 +405,17 @@ static int parse_option(int letter, struct test_arguments *arguments)
 		status = parse_number("--timeout", optarg, MAX_TIMEOUT, &number);
 		arguments->timeout_s = (unsigned)number;
 		return status;
-	case 'h':
-		fputs(usage, stdout);
-		return SFTRACE_OK;
 	default:
-		fputs(usage, stderr);
 		return SFTRACE_USAGE;
 	}
 }
 
 static int parse(int argc, char **argv, struct test_arguments *arguments)
 {
-	int letter, status = -1;
+	int status = argument_parse(argc, argv, usage, "j:", long_options, parse_option, arguments);
 
-	optind = 0;
-	while (status == -1 && (letter = getopt_long(argc, argv, "j:", long_options, NULL)) != -1)
-		status = parse_option(letter, arguments);
-	if (status == -1 && optind == argc) {
-		fputs(usage, stderr);
-		return SFTRACE_USAGE;
-	}
+	if (status == -1)
+		status = argument_operands(argc, 1, INT_MAX, usage);
 	return status;
 }
 
