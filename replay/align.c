@@ -10,7 +10,7 @@
 #include "map.h"
 
 #define MAX_DEPTH 64 /* of anchors between anchors */
-#define MAX_EDITS 1000 /* between two anchors; memory grows with its square */
+#define MAX_EDITS 1000 /* that are undone at once; memory grows with its square */
 
 struct range_pair {
 	size_t a, a_end, b, b_end;
@@ -41,24 +41,6 @@ static void skip_ends(struct alignment *alignment, struct range_pair *range)
 	while (range->a < range->a_end && range->b < range->b_end &&
 	       alignment->a[range->a_end - 1] == alignment->b[range->b_end - 1])
 		alignment->match[--range->a_end] = --range->b_end;
-}
-
-/* The first b at or after "from" with each key, taken as it comes. */
-static void align_greedily(struct alignment *alignment, const struct range_pair *range)
-{
-	size_t from = range->b;
-
-	for (size_t i = range->a; i < range->a_end && from < range->b_end; i++) {
-		size_t limit = range->b_end - from < MAX_EDITS ? range->b_end : from + MAX_EDITS;
-
-		for (size_t j = from; j < limit; j++) {
-			if (alignment->a[i] != alignment->b[j])
-				continue;
-			alignment->match[i] = j;
-			from = j + 1;
-			break;
-		}
-	}
 }
 
 /* Fewest changes. */
@@ -100,11 +82,11 @@ static bool paths_step(const struct alignment *alignment, const struct range_pai
 	return false;
 }
 
-/* Walks back from the end and takes the diagonals' steps as matches. */
+/* Walks back from a point that the last row reaches and takes the diagonals' steps as matches. */
 static void paths_take(struct alignment *alignment, const struct range_pair *range,
-		       const struct paths *paths, int d)
+		       const struct paths *paths, size_t x, size_t y)
 {
-	size_t x = range->a_end - range->a, y = range->b_end - range->b;
+	int d = paths->n - 1;
 
 	for (; d >= 0; d--) {
 		const size_t *before = d ? paths->rows[d - 1] : NULL;
@@ -125,13 +107,39 @@ static void paths_take(struct alignment *alignment, const struct range_pair *ran
 	}
 }
 
-static void align_fewest(struct alignment *alignment, const struct range_pair *range)
+static void paths_free(struct paths *paths)
+{
+	for (int i = 0; i < paths->n; i++)
+		free(paths->rows[i]);
+	paths->n = 0;
+}
+
+/* How far the last row has come: to the point that is the furthest along both. */
+static void paths_furthest(const struct range_pair *range, const struct paths *paths, size_t *ret_x,
+			   size_t *ret_y)
+{
+	int d = paths->n - 1;
+	size_t best = 0;
+
+	for (int k = -d; k <= d; k += 2) {
+		size_t x = paths->rows[d][k + d], y = (size_t)((long)x - k);
+
+		if (x > range->a_end - range->a || y > range->b_end - range->b || x + y < best)
+			continue;
+		best = x + y;
+		*ret_x = x;
+		*ret_y = y;
+	}
+}
+
+/* Aligns until the end, or until there were too many changes; range begins behind that then. */
+static void align_fewest(struct alignment *alignment, struct range_pair *range)
 {
 	struct paths paths = {.n = 0};
 	bool found = false;
-	int d;
+	size_t x = 0, y = 0;
 
-	for (d = 0; d <= MAX_EDITS && !found; d++) {
+	for (int d = 0; d <= MAX_EDITS && !found; d++) {
 		paths.rows[d] = calloc(2 * (size_t)d + 1, sizeof(size_t));
 		if (!paths.rows[d]) {
 			alignment->error = -ENOMEM;
@@ -140,12 +148,20 @@ static void align_fewest(struct alignment *alignment, const struct range_pair *r
 		paths.n = d + 1;
 		found = paths_step(alignment, range, &paths, d);
 	}
-	if (found)
-		paths_take(alignment, range, &paths, paths.n - 1);
-	else
-		align_greedily(alignment, range);
-	for (int i = 0; i < paths.n; i++)
-		free(paths.rows[i]);
+	if (alignment->error) {
+		paths_free(&paths);
+		return;
+	}
+	if (found) {
+		x = range->a_end - range->a;
+		y = range->b_end - range->b;
+	} else {
+		paths_furthest(range, &paths, &x, &y);
+	}
+	paths_take(alignment, range, &paths, x, y);
+	paths_free(&paths);
+	range->a += x;
+	range->b += y;
 }
 
 /* Anchors. */
@@ -260,7 +276,7 @@ static void align_range(struct alignment *alignment, struct range_pair range, in
 	free(rooms);
 	if (n)
 		align_between(alignment, &range, anchors, row, n, depth);
-	else if (!alignment->error)
+	while (!n && !alignment->error && (range.a < range.a_end || range.b < range.b_end))
 		align_fewest(alignment, &range);
 	free(anchors);
 	free(row);

@@ -2,7 +2,7 @@
 /*
  * Aligns two sequences of keys: which elements of one are which of the other,
  * in order. Keys that occur once on both sides are anchors; what is between
- * them is aligned by the fewest changes, or, if it takes too many, greedily.
+ * them is aligned by the fewest changes, a thousand at a time.
  */
 #ifndef ALIGN_H
 #define ALIGN_H
