@@ -329,6 +329,8 @@ static void record_until_stopped(struct agent *agent)
 		if (now_ms() - agent->snapshot_ms >= SNAPSHOT_MS)
 			snapshot(agent);
 		drain(agent);
+		if (!agent->options.command && agent_line_is_to_end(agent->line))
+			agent->stop = true;
 	}
 }
 
@@ -390,6 +392,7 @@ static int set_up(struct agent *agent, sigset_t *ret_signals)
 		return -ENOTSUP;
 	}
 	put_notes(agent);
+	ship(agent);
 	return 0;
 }
 

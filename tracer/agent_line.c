@@ -34,6 +34,7 @@ struct agent_line {
 	uint64_t dropped; /* records */
 	struct link_reply reply;
 	size_t reply_got;
+	bool input_ended; /* a recorder that started us wants no more */
 	int error; /* of no use any more */
 };
 
@@ -236,11 +237,11 @@ static int write_waiting(struct agent_line *line)
 /*
  * Reads more of a reply. 0: nothing (more) just now; 1: it is complete. A port
  * whose host end nobody has open reads as ended: until the recording begins
- * that is no error.
+ * that is no error. A recorder that closes our standard input asks us to end.
  */
 static int read_reply(struct agent_line *line, bool begun)
 {
-	if (line->kind == AGENT_LINE_FILE)
+	if (line->kind == AGENT_LINE_FILE || line->input_ended)
 		return 0;
 	while (line->reply_got < sizeof(line->reply)) {
 		ssize_t n = read(line->in_fd, (char *)&line->reply + line->reply_got,
@@ -250,6 +251,10 @@ static int read_reply(struct agent_line *line, bool begun)
 			continue;
 		if (n < 0)
 			return errno == EAGAIN ? 0 : -errno;
+		if (!n && line->kind == AGENT_LINE_STDIO && begun) {
+			line->input_ended = true;
+			return 0;
+		}
 		if (!n)
 			return line->kind == AGENT_LINE_PORT && !begun ? 0 : -EPIPE;
 		line->reply_got += (size_t)n;
@@ -314,14 +319,14 @@ static int converse(struct agent_line *line, enum link_verdict wanted, int64_t d
 
 	do {
 		struct pollfd fds[] = {
-			{.fd = line->in_fd, .events = POLLIN},
+			{.fd = line->input_ended ? -1 : line->in_fd, .events = POLLIN},
 			{.fd = agent_line_waiting(line) ? line->out_fd : -1, .events = POLLOUT},
 		};
 
 		error = write_waiting(line);
 		if (error && error != -EAGAIN)
 			return broken(line, error, ret_message);
-		if (!error && line->kind == AGENT_LINE_FILE)
+		if (!error && (line->kind == AGENT_LINE_FILE || line->input_ended))
 			return 0;
 		error = read_reply(line, wanted != LINK_ACCEPTED);
 		if (error > 0)
@@ -367,6 +372,11 @@ int agent_line_ship(struct agent_line *line, char **ret_message)
 	if (error && error != -EAGAIN)
 		return broken(line, error, ret_message);
 	return 0;
+}
+
+bool agent_line_is_to_end(const struct agent_line *line)
+{
+	return line->input_ended;
 }
 
 /* Waits until there is room for SIZE bytes. */

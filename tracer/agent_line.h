@@ -44,6 +44,9 @@ void agent_line_put_meta(struct agent_line *line, const char *key, const char *v
  */
 int agent_line_ship(struct agent_line *line, char **ret_message);
 
+/* Whether the recorder asked to end the recording. It does not confirm the end then. */
+bool agent_line_is_to_end(const struct agent_line *line);
+
 /*
  * Ends the recording: what was dropped, CAPTURE_END; waits at most timeout_ms
  * until the recorder has confirmed that it has everything.

@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,10 +23,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define MAX_CONNECTIONS 8
+#define POLL_STEP_US 20000
+#define COMMAND_GRACE_MS 3000 /* for a command to end when its line is closed */
 #define BUFFER_BYTES (4 * (size_t)CAPTURE_RECORD_MAX)
 
 enum phase {
@@ -46,7 +51,8 @@ struct link {
 	int listen_fd;
 	int wake_fd; /* link_close() asks the thread to look at closing */
 	int spool_fd; /* -1 until there is an agent */
-	char *socket_path;
+	char *socket_path; /* NULL: an agent of our own */
+	pid_t command; /* its shell; 0: none */
 	char *spool_path;
 	uint64_t max_bytes;
 	struct connection connections[MAX_CONNECTIONS];
@@ -188,10 +194,11 @@ static void take_meta(struct link *link, const struct capture_meta *meta)
 	const char *key, *value;
 
 	capture_meta_text(meta, &key, &value);
-	if (strcmp(key, LINK_META_ERROR))
-		return;
 	pthread_mutex_lock(&link->lock);
-	copy_printable(link->state.agent_error, sizeof(link->state.agent_error), value);
+	if (!strcmp(key, LINK_META_READY))
+		link->state.ready = true;
+	if (!strcmp(key, LINK_META_ERROR))
+		copy_printable(link->state.agent_error, sizeof(link->state.agent_error), value);
 	pthread_mutex_unlock(&link->lock);
 }
 
@@ -257,6 +264,8 @@ static void hang_up(struct link *link, struct connection *connection)
 	if (connection->phase == PHASE_AGENT)
 		note_error(link, "the line to the guest was cut%s",
 			   link->fill ? " in the middle of a record" : "");
+	else if (connection->phase == PHASE_HELLO && link->command)
+		note_error(link, "the command ended before a recording began");
 	else if (connection->phase == PHASE_HELLO && connection->got)
 		note_error(link, "the line to the guest was cut before its recording began");
 	drop(connection);
@@ -344,10 +353,18 @@ static bool past_deadline(struct link *link)
 	return past;
 }
 
+/* An agent of our own sees the end of its input, sends the rest and ends. */
+static void stop_own_agent(struct link *link)
+{
+	if (link->command && link->connections[0].phase == PHASE_AGENT)
+		shutdown(link->connections[0].fd, SHUT_WR);
+}
+
 static void clear_wake(struct link *link)
 {
 	uint64_t count;
 
+	stop_own_agent(link);
 	if (read(link->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		note_error(link, "cannot read an eventfd: %s", strerror(errno));
 }
@@ -451,6 +468,52 @@ static int listen_on(const char *path, int *ret_fd)
 	return 0;
 }
 
+/* Starts the command; gives our end of what are its standard input and output. */
+static int start_command(struct link *link, const char *command)
+{
+	char *const arguments[] = {"sh", "-c", (char *)command, NULL};
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t blocked;
+	int ret, fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		return -errno;
+	/* An interrupt from the terminal is for the recorder, who then tells the agent. */
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGINT);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setsigmask(&attributes, &blocked);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fds[1], STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO);
+	ret = -posix_spawn(&link->command, "/bin/sh", &actions, &attributes, arguments, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	close(fds[1]);
+	link->connections[0] = (struct connection){.fd = fds[0], .phase = PHASE_HELLO};
+	if (ret)
+		link->command = 0;
+	return ret;
+}
+
+/* Its line is closed: whoever does not end by himself now is ended. */
+static void end_command(pid_t command)
+{
+	int64_t deadline_ms = now_ms() + COMMAND_GRACE_MS;
+	pid_t ended;
+
+	do {
+		ended = waitpid(command, NULL, WNOHANG);
+		if (ended)
+			return;
+		usleep(POLL_STEP_US);
+	} while (now_ms() < deadline_ms);
+	kill(command, SIGTERM);
+	waitpid(command, NULL, 0);
+}
+
 static void link_free(struct link *link)
 {
 	if (!link)
@@ -458,6 +521,8 @@ static void link_free(struct link *link)
 	for (size_t i = 0; i < MAX_CONNECTIONS; i++)
 		if (link->connections[i].phase != PHASE_FREE)
 			drop(&link->connections[i]);
+	if (link->command)
+		end_command(link->command);
 	if (link->listen_fd >= 0) {
 		unlink(link->socket_path);
 		close(link->listen_fd);
@@ -483,35 +548,54 @@ static struct link *link_alloc(const struct link_options *options)
 	link->listen_fd = -1;
 	link->spool_fd = -1;
 	link->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	link->socket_path = strdup(options->socket_path);
+	link->socket_path = options->socket_path ? strdup(options->socket_path) : NULL;
 	link->spool_path = strdup(options->spool_path);
 	link->max_bytes = options->max_bytes ? options->max_bytes : LINK_DEFAULT_MAX_BYTES;
 	link->buffer = malloc(BUFFER_BYTES);
-	if (link->wake_fd < 0 || !link->socket_path || !link->spool_path || !link->buffer) {
+	if (link->wake_fd < 0 || (options->socket_path && !link->socket_path) ||
+	    !link->spool_path || !link->buffer) {
 		link_free(link);
 		return NULL;
 	}
 	return link;
 }
 
+static int open_line(struct link *link, const struct link_options *options)
+{
+	int error = link->socket_path ? listen_on(link->socket_path, &link->listen_fd)
+				      : start_command(link, options->command);
+
+	return error ? error : -pthread_create(&link->thread, NULL, serve, link);
+}
+
 int link_open(const struct link_options *options, struct link **ret, char **ret_message)
 {
 	struct link *link = link_alloc(options);
-	int error;
+	int error = link ? open_line(link, options) : -ENOMEM;
 
-	if (!link)
-		return message(ret_message, -ENOMEM, "cannot listen on %s: %s",
-			       options->socket_path);
-	error = listen_on(link->socket_path, &link->listen_fd);
-	if (!error)
-		error = -pthread_create(&link->thread, NULL, serve, link);
-	if (error) {
+	if (error && options->socket_path)
 		message(ret_message, error, "cannot listen on %s: %s", options->socket_path);
+	else if (error)
+		message(ret_message, error, "cannot run '%s': %s", options->command);
+	if (error)
 		link_free(link);
-		return error;
-	}
-	*ret = link;
-	return 0;
+	else
+		*ret = link;
+	return error;
+}
+
+bool link_wait_ready(struct link *link, int timeout_ms)
+{
+	int64_t deadline_ms = now_ms() + timeout_ms;
+	struct link_state state;
+
+	do {
+		link_get_state(link, &state);
+		if (state.ready || *state.error || *state.agent_error || state.ended)
+			return state.ready;
+		usleep(POLL_STEP_US);
+	} while (now_ms() < deadline_ms);
+	return false;
 }
 
 void link_get_state(struct link *link, struct link_state *ret)
@@ -539,11 +623,19 @@ void link_close(struct link *link, int timeout_ms, struct link_state *ret)
 	link_free(link);
 }
 
+static const char *behind_scheme(const char *endpoint, const char *scheme)
+{
+	size_t length = strlen(scheme);
+
+	return strncmp(endpoint, scheme, length) || !endpoint[length] ? NULL : endpoint + length;
+}
+
 const char *link_endpoint_path(const char *endpoint)
 {
-	static const char scheme[] = "unix:";
+	return behind_scheme(endpoint, "unix:");
+}
 
-	if (strncmp(endpoint, scheme, strlen(scheme)) || !endpoint[strlen(scheme)])
-		return NULL;
-	return endpoint + strlen(scheme);
+const char *link_endpoint_command(const char *endpoint)
+{
+	return behind_scheme(endpoint, "exec:");
 }

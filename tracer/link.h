@@ -4,9 +4,9 @@
  *
  * The agent sends a capture_file_header, waits for a link_reply, then sends
  * capture records, CAPTURE_END as the last one, and waits for a second reply.
- * The recorder's end is a thread that listens on a UNIX socket, takes one
- * agent and appends what it sends to a spool file. The guest is not trusted:
- * everything is checked, and what is wrong ends the line with a reason.
+ * The recorder's end is a thread that listens on a UNIX socket, or speaks to a
+ * command that it started; it takes one agent and appends what it sends to a spool file. The guest
+ * is not trusted: everything is checked, and what is wrong ends the line with a reason.
  */
 #ifndef LINK_H
 #define LINK_H
@@ -17,6 +17,7 @@
 #define LINK_DEFAULT_MAX_BYTES (64ull << 30)
 
 /* Notes that the agent sends as meta records. */
+#define LINK_META_READY "guest.hops" /* it is attached */
 #define LINK_META_ERROR "agent.error" /* why it could not record */
 
 enum link_verdict {
@@ -37,13 +38,15 @@ struct link_reply {
 SF_SIZE(struct link_reply, 16);
 
 struct link_options {
-	const char *socket_path; /* created here, removed at the end */
+	const char *socket_path; /* created here, removed at the end; NULL: command */
+	const char *command; /* for the shell: an agent on its standard input and output */
 	const char *spool_path; /* written once an agent has been accepted */
 	uint64_t max_bytes; /* of the spool file; 0: LINK_DEFAULT_MAX_BYTES */
 };
 
 struct link_state {
 	bool agent; /* one came and was accepted: there is a spool file */
+	bool ready; /* and it is attached */
 	bool ended; /* it said so itself: nothing is missing */
 	uint64_t records;
 	uint64_t bytes; /* of the spool file */
@@ -60,7 +63,14 @@ int link_open(const struct link_options *options, struct link **ret, char **ret_
 void link_get_state(struct link *link, struct link_state *ret);
 
 /*
- * Waits at most timeout_ms for an agent that is still sending (negative: for
+ * Waits until the agent is attached. False: something went wrong, as the state
+ * says, or it took longer than timeout_ms.
+ */
+bool link_wait_ready(struct link *link, int timeout_ms);
+
+/*
+ * Asks an agent that was started here to come to its end. Waits at most
+ * timeout_ms for an agent that is still sending (negative: for
  * ever), ends the line, closes the spool file and frees link. What came of it
  * is in *ret, unless that is NULL.
  */
@@ -68,5 +78,8 @@ void link_close(struct link *link, int timeout_ms, struct link_state *ret);
 
 /* The path in an endpoint "unix:PATH", NULL if it is not of this form. */
 const char *link_endpoint_path(const char *endpoint);
+
+/* The command in an endpoint "exec:COMMAND", NULL if it is not of this form. */
+const char *link_endpoint_command(const char *endpoint);
 
 #endif

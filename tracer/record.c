@@ -29,6 +29,7 @@
 #define PROGRESS_NS 500000000
 #define TICK_NS 5000000 /* while something else than time may have to be noticed */
 #define GRACE_NS 5000000000ull /* for a command to end after it was told to */
+#define GUEST_READY_MS 60000 /* for an agent of our own to attach */
 #define GUEST_GRACE_MS 10000 /* for an agent to send the rest */
 
 struct recording {
@@ -264,7 +265,10 @@ static int guest_listen(struct recording *recording)
 	if (recording->options.side && *recording->options.side == 'h')
 		return 0;
 	if (recording->options.guest) {
-		recording->socket = strdup(recording->options.guest);
+		const char *path = link_endpoint_path(recording->options.guest);
+
+		options.command = link_endpoint_command(recording->options.guest);
+		recording->socket = path ? strdup(path) : NULL;
 	} else if (recording->options.command) {
 		strcpy(recording->directory, "/tmp/sftrace-XXXXXX");
 		if (!mkdtemp(recording->directory))
@@ -276,7 +280,7 @@ static int guest_listen(struct recording *recording)
 		return 0;
 	}
 	options.socket_path = recording->socket;
-	if (!recording->socket || link_open(&options, &recording->link, &message))
+	if ((!recording->socket && !options.command) || link_open(&options, &recording->link, &message))
 		return complain(message);
 	return 0;
 }
@@ -322,6 +326,11 @@ static int start(struct recording *recording)
 	signals_block(recording);
 	if (recorder_start(recording->recorder, &message))
 		return complain(message);
+	/* An agent that a guest starts by itself comes when it is there. */
+	if (recording->link && !recording->socket &&
+	    !link_wait_ready(recording->link, GUEST_READY_MS))
+		fprintf(stderr, "sftrace: the guest's agent is not ready: what it misses is not "
+				"in the trace\n");
 	return command_start(recording);
 }
 

@@ -67,7 +67,9 @@ static void help(void)
 	     "                      without COMMAND: every user of the service)\n"
 	     "  --service FILE      the service's module (lib/sfservice.so of this sftrace)\n"
 	     "  --guest ENDPOINT    unix:PATH: wait there for the agent of a guest; COMMAND\n"
-	     "                      finds PATH in its environment as SFTRACE_GUEST\n"
+	     "                      finds PATH in its environment as SFTRACE_GUEST;\n"
+	     "                      exec:COMMAND: the agent on the standard input and output of\n"
+	     "                      this command, e.g. \"exec:ssh vm sftrace agent --stdio\"\n"
 	     "  --side host|guest   only what the host sees, or only what the guest's agent sees\n"
 	     "  --snaplen N|all     bytes of file data and listings to keep of a parameter (all)\n"
 	     "  --buffer SIZE       of the kernel's ring for each CPU, e.g. 64M\n"
@@ -311,8 +313,10 @@ static const char *take_option(struct record_options *options, const char **serv
 		*service = value;
 		return NULL;
 	case OPTION_GUEST:
-		options->guest = link_endpoint_path(value);
-		return options->guest ? NULL : "'%s' is no endpoint: unix:PATH is one";
+		options->guest = value;
+		if (!link_endpoint_path(value) && !link_endpoint_command(value))
+			return "'%s' is no endpoint: unix:PATH or exec:COMMAND is one";
+		return NULL;
 	case OPTION_SNAPLEN:
 		number = UINT32_MAX;
 		if (strcmp(value, "all") && parse_bytes(value, UINT32_MAX, &number))

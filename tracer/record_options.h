@@ -14,7 +14,7 @@ struct record_options {
 	const char *output;
 	char *service; /* malloc'd */
 	pid_t pid; /* 0: any */
-	const char *guest; /* path of the socket for agents; NULL: one of our own */
+	const char *guest; /* where the agent is: link.h; NULL: at a socket of our own */
 	const char *side; /* "host" or "guest": only this; NULL: both */
 	uint32_t snaplen;
 	size_t ring_bytes;

@@ -413,3 +413,111 @@ Test(link, endpoints)
 	cr_assert_null(link_endpoint_path("/run/x"));
 	cr_assert_null(link_endpoint_path("tcp:1"));
 }
+
+/* Has the line run COMMAND; in it $D is the directory, with the files hello, op and end. */
+static void open_command(const char *command)
+{
+	struct link_options options = {.command = command, .spool_path = spool_path};
+	struct capture_file_header hello = good_hello();
+	struct capture_op op = good_op(1);
+	const struct {
+		const char *name;
+		const void *bytes;
+		size_t size;
+	} files[] = {{"hello", &hello, sizeof(hello)}, {"op", &op, sizeof(op)}, {"end", &end, 16}};
+	char *message = NULL;
+
+	link_close(line, 0, NULL);
+	for (size_t i = 0; i < 3; i++) {
+		char path[128];
+		FILE *file;
+
+		snprintf(path, sizeof(path), "%s/%s", directory, files[i].name);
+		file = fopen(path, "w");
+		cr_assert_eq(fwrite(files[i].bytes, files[i].size, 1, file), 1u);
+		fclose(file);
+	}
+	setenv("D", directory, 1);
+	cr_assert_eq(link_open(&options, &line, &message), 0, "%s", message);
+}
+
+static void remove_files(void)
+{
+	cr_assert_eq(system("exec rm -f $D/hello $D/op $D/end"), 0);
+}
+
+Test(link, a_command_is_asked_to_end)
+{
+	struct link_state state;
+
+	open_command("cat $D/hello; head -c 16 >/dev/null; cat $D/op; cat >/dev/null; cat $D/end");
+	do
+		link_get_state(line, &state);
+	while (!state.records && !*state.error);
+	state = close_line(20000);
+	cr_assert_str_empty(state.error);
+	cr_assert(state.agent);
+	cr_assert(state.ended);
+	cr_assert_eq(state.records, 2);
+	remove_files();
+}
+
+Test(link, a_command_that_is_no_agent)
+{
+	struct link_state state;
+
+	open_command("echo 'Permission denied (publickey), and more of such words'");
+	cr_assert_not(link_wait_ready(line, 20000));
+	state = close_line(0);
+	cr_assert_not(state.agent);
+	cr_assert(strstr(state.error, "not a recording"), "%s", state.error);
+	open_command("exit 1");
+	cr_assert_not(link_wait_ready(line, 20000));
+	state = close_line(0);
+	cr_assert(strstr(state.error, "ended before"), "%s", state.error);
+	remove_files();
+}
+
+Test(link, a_command_that_does_not_end)
+{
+	struct link_state state;
+
+	open_command("cat $D/hello; trap '' PIPE; exec sleep 1000");
+	do
+		link_get_state(line, &state);
+	while (!state.agent);
+	state = close_line(100);
+	cr_assert_not(state.ended);
+	cr_assert(strstr(state.error, "did not finish"), "%s", state.error);
+	remove_files();
+}
+
+Test(link, a_command_says_that_it_is_attached)
+{
+	union {
+		struct capture_header h;
+		char bytes[40];
+	} ready = {.h = {.kind = CAPTURE_META, .size = sizeof(ready)}};
+	char path[128];
+	FILE *file;
+
+	memcpy(ready.bytes + 16, "guest.hops\0a b", 14);
+	snprintf(path, sizeof(path), "%s/ready", directory);
+	file = fopen(path, "w");
+	cr_assert_eq(fwrite(&ready, sizeof(ready), 1, file), 1u);
+	fclose(file);
+	open_command("cat $D/hello $D/ready; cat >/dev/null; cat $D/end");
+	cr_assert(link_wait_ready(line, 20000));
+	cr_assert(close_line(20000).ended);
+	unlink(path);
+	remove_files();
+}
+
+Test(link, endpoints_with_commands)
+{
+	cr_assert_str_eq(link_endpoint_command("exec:ssh vm sftrace agent --stdio"),
+			 "ssh vm sftrace agent --stdio");
+	cr_assert_null(link_endpoint_command("exec:"));
+	cr_assert_null(link_endpoint_command("unix:x"));
+	cr_assert_null(link_endpoint_path("exec:x"));
+}

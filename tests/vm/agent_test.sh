@@ -334,4 +334,17 @@ expect "a connection that begins and ends" 'connect|disconnect' \
 	"select group_concat(event, '|') from (select event from control order by call_id)"
 expect "of the client that makes the calls" 1 \
 	"select count(distinct client) from (select client from calls union select client from control)"
+
+# The recorder takes an agent's stream from a command's standard output.
+calls=$(sqlite3 "$trace" "select count(*) from calls")
+trace=$scratch/exec.db
+"$sftrace" record --side guest --guest "exec:cat '$work/alone.spool'" -o "$trace" -- true
+expect "calls from an agent that a command runs" "$calls" "select count(*) from calls where complete"
+status=0
+"$sftrace" record --side guest --guest 'exec:echo Permission denied >&2; exit 255' \
+	-o "$scratch/none.db" -- true 2>"$scratch/err" || status=$?
+cat "$scratch/err"
+[ $status = 4 ] || fail "without an agent the status is 4, got $status"
+grep -q 'the command ended before a recording began' "$scratch/err" ||
+	fail "it does not say that the agent's command failed"
 pass
