@@ -315,7 +315,7 @@ static int load_pair(struct diff *diff)
 	pair->event = diff->a.call;
 	pair->info = info_of(&diff->a.call);
 	pair->utf16 = diff->a.call.flags & TRACE_F_UTF16;
-	rc = parms_load(diff->a.trace, pair, &parm);
+	rc = parms_load(diff->a.trace, NULL, pair, &parm);
 	return rc ? diff_unreadable(diff, diff->a.trace, rc) : 0;
 }
 

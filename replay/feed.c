@@ -25,6 +25,7 @@ struct feed {
 	int64_t to;
 	struct replay_call *slots[FEED_SLOTS];
 	/* The reader's own. */
+	struct payload_cache *cache;
 	size_t next; /* events read */
 	size_t room; /* memory of all slots */
 	uint32_t process; /* of the last event that had one */
@@ -83,7 +84,7 @@ static int feed_fill(struct feed *feed, struct replay_call *call)
 	ret = feed_own_path(call);
 	if (ret < 0 || (call->event.flags & TRACE_F_UNFINISHED))
 		return ret;
-	call->load_error = parms_load(feed->trace, call, &call->load_parm);
+	call->load_error = parms_load(feed->trace, feed->cache, call, &call->load_parm);
 	return call->load_error ? 0 : parms_build(call, &call->missing);
 }
 
@@ -180,6 +181,9 @@ static int feed_open(struct feed *feed, struct trace *trace, char **ret_message)
 		if (!feed->slots[i])
 			return -ENOMEM;
 	}
+	feed->cache = payload_cache_new();
+	if (!feed->cache)
+		return -ENOMEM;
 	ret = trace_open(file, &feed->trace, ret_message);
 	return ret < 0 ? ret : trace_events(feed->trace, &feed->cursor);
 }
@@ -189,6 +193,7 @@ static void feed_close(struct feed *feed)
 	trace_cursor_close(feed->cursor);
 	trace_close(feed->trace);
 	feed_free_slots(feed);
+	free(feed->cache);
 	free(feed->message);
 	free(feed);
 }

@@ -8,14 +8,15 @@
 
 #define PARMS_PAGE_SIZE 4096u
 
-int parms_load(struct trace *trace, struct replay_call *call, unsigned *ret_parm)
+int parms_load(struct trace *trace, struct payload_cache *cache, struct replay_call *call,
+	       unsigned *ret_parm)
 {
 	for (unsigned i = 0; i < SHFL_MAX_PARMS; i++) {
 		const struct trace_parm *parm = &call->event.parms[i]; /* empty after the last */
-		int ret = payload_reread(trace, parm->payload_in, &call->in[i]);
+		int ret = payload_reread(trace, cache, parm->payload_in, &call->in[i]);
 
 		if (!ret)
-			ret = payload_reread(trace, parm->payload_out, &call->out[i]);
+			ret = payload_reread(trace, cache, parm->payload_out, &call->out[i]);
 		*ret_parm = i;
 		if (ret < 0)
 			return ret;

@@ -9,10 +9,11 @@
 #define PARMS_MAX_BYTES (128u << 20)
 
 /*
- * Fetches the payload of call->event. 0, or negative errno with *ret_parm the
+ * Fetches the payload of call->event; cache may be NULL. 0, or negative errno with *ret_parm the
  * parameter: -EBADMSG: its bytes are not those that were recorded.
  */
-int parms_load(struct trace *trace, struct replay_call *call, unsigned *ret_parm);
+int parms_load(struct trace *trace, struct payload_cache *cache, struct replay_call *call,
+	       unsigned *ret_parm);
 
 /*
  * Fills call->parms: integers as recorded, buffers of the recorded sizes with

@@ -19,8 +19,16 @@ struct payload {
  */
 int payload_read(struct trace *trace, int64_t id, struct payload *ret);
 
+/*
+ * Small payloads that were read lately: paths and what CREATE is given come
+ * again and again, and a trace stores them once.
+ */
+struct payload_cache;
+struct payload_cache *payload_cache_new(void); /* freed with free(); NULL: no memory */
+
 /* The same, into memory that the payload had before. */
-int payload_reread(struct trace *trace, int64_t id, struct payload *payload);
+int payload_reread(struct trace *trace, struct payload_cache *cache, int64_t id,
+		   struct payload *payload);
 
 void payload_clear(struct payload *payload);
 
