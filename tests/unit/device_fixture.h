@@ -264,6 +264,18 @@ FIXTURE void guest_connect(const char *name)
 	cr_assert_neq(client, 0);
 }
 
+/* The echo service under the shared folders' name, and a guest that is connected to it. */
+FIXTURE void device_start_echo(void)
+{
+	load_service(ECHO_SERVICE);
+	device_start(&(struct vmmdev_config){
+		.service_name = SHFL_SERVICE_NAME,
+		.service = service,
+		.heap_bytes = 64 << 20,
+	});
+	guest_connect(SHFL_SERVICE_NAME);
+}
+
 /* --- calls: 64-bit ones, unless call_begin() is told otherwise ------------ */
 
 static uint32_t parm_stride;

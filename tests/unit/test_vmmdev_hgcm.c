@@ -4,18 +4,7 @@
 
 #define PAGE 4096u
 
-static void start(void)
-{
-	load_service(ECHO_SERVICE);
-	device_start(&(struct vmmdev_config){
-		.service_name = SHFL_SERVICE_NAME,
-		.service = service,
-		.heap_bytes = 64 << 20,
-	});
-	guest_connect(SHFL_SERVICE_NAME);
-}
-
-TestSuite(vmmdev_hgcm, .init = start, .fini = device_stop);
+TestSuite(vmmdev_hgcm, .init = device_start_echo, .fini = device_stop);
 
 /* --- connect and disconnect ------------------------------------------------- */
 

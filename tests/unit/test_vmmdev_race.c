@@ -20,18 +20,7 @@
 static volatile bool racing;
 static unsigned long in_data, in_other, refused;
 
-static void start(void)
-{
-	load_service(ECHO_SERVICE);
-	device_start(&(struct vmmdev_config){
-		.service_name = SHFL_SERVICE_NAME,
-		.service = service,
-		.heap_bytes = 64 << 20,
-	});
-	guest_connect(SHFL_SERVICE_NAME);
-}
-
-TestSuite(vmmdev_race, .init = start, .fini = device_stop, .timeout = 600);
+TestSuite(vmmdev_race, .init = device_start_echo, .fini = device_stop, .timeout = 600);
 
 /* Each place of the request, its good value and others. */
 static void *rewrite(void *unused)
