@@ -8,6 +8,7 @@
 #include "load.h"
 #include "trace.h"
 #include "verbs.h"
+#include "view.h"
 
 static void print_help(void)
 {
@@ -46,6 +47,7 @@ static int status_of(const char *file)
 
 	if (trace_open(file, &trace, &message))
 		return complain(message);
+	view_one_sided(trace, file);
 	if (trace_is_incomplete(trace, &message)) {
 		fprintf(stderr, "sftrace: %s is incomplete: %s\n", file, message ? message : "?");
 		status = SFTRACE_INCOMPLETE;

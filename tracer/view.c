@@ -56,6 +56,33 @@ int view_damaged(const char *file, const char *why)
 	return SFTRACE_FAILED;
 }
 
+static void take_sides(void *user, sqlite3_stmt *stmt)
+{
+	int64_t *calls = user;
+
+	calls[0] = sqlite3_column_int64(stmt, 0);
+	calls[1] = sqlite3_column_int64(stmt, 1);
+}
+
+void view_one_sided(struct trace *trace, const char *file)
+{
+	int64_t calls[2] = {0};
+	char *matched = NULL;
+
+	if (trace_get_meta(trace, "match.calls", &matched))
+		return;
+	free(matched);
+	if (view_rows(trace, file,
+		      "SELECT sum(n) FILTER (WHERE side = 1), sum(n) FILTER (WHERE side = 2)"
+		      " FROM shape WHERE kind = 1",
+		      take_sides, calls) ||
+	    !(calls[0] + calls[1]))
+		return;
+	fprintf(stderr,
+		"sftrace: %s: %lld calls were seen by the guest only, %lld by the host only\n",
+		file, (long long)calls[0], (long long)calls[1]);
+}
+
 int view_usage(const char *verb, const char *what, const char *on)
 {
 	fprintf(stderr, "sftrace: %s%s (see sftrace %s --help)\n", what, on, verb);

@@ -22,6 +22,12 @@ int view_status(struct trace *trace, const char *file);
 /* Complains that FILE could not be read to its end; returns the exit status. */
 int view_damaged(const char *file, const char *why);
 
+/*
+ * If both sides were recorded, says on stderr how many calls only one of them
+ * saw: an agent that came late, or a host process that is not the guest's.
+ */
+void view_one_sided(struct trace *trace, const char *file);
+
 int view_usage(const char *verb, const char *what, const char *on);
 
 /*

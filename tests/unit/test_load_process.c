@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Several processes of one host: clients, shares, roots and handles of the same numbers. */
 #include "load_fixture.h"
+#include "view.h"
 
 TestSuite(load_process, .init = load_begin, .fini = load_end);
 
@@ -173,4 +174,30 @@ Test(load_process, the_guest_finds_its_own)
 	cr_assert_query(
 		&f, "SELECT group_concat(process || ':' || calls) FROM clients ORDER BY process",
 		"200:41,100:40");
+}
+
+Test(load_process, calls_of_one_side_are_said)
+{
+	char text[512] = "", said[128];
+	FILE *out;
+
+	snprintf(said, sizeof(said), "%s/said", f.dir);
+	for (uint64_t i = 1; i <= 9; i++) {
+		struct made_call seen = host_write(i, i * SECOND + 10000000000, i);
+		struct made_call made = guest_write(i, i * SECOND + 10000000000, i);
+
+		if (i != 4)
+			put_call(&host, &seen);
+		if (i < 7)
+			put_call(&guest, &made);
+	}
+	load_both();
+	cr_assert_not_null(freopen(said, "w", stderr));
+	view_one_sided(f.trace, "t.db");
+	fflush(stderr);
+	out = fopen(said, "r");
+	cr_assert_gt(fread(text, 1, sizeof(text) - 1, out), 0u);
+	fclose(out);
+	cr_assert(strstr(text, "t.db: 1 calls were seen by the guest only, 3 by the host only"),
+		  "%s", text);
 }
