@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "completion.h"
+#include "doctor_guest.h"
 #include "feature.h"
 #include "probe.h"
 #include "service_path.h"
@@ -201,6 +202,7 @@ int verb_doctor(int argc, char **argv)
 	good = hops_print(service) && good;
 	puts("\nSystem calls as hops cost every process on this machine: each of their system\n"
 	     "calls then runs two programs. --no-syscalls leaves them out.");
+	doctor_guest_print();
 	free(service);
 	puts(good ? "\nCalls to this service can be recorded."
 		  : "\nCalls to this service cannot be recorded: see above.");

@@ -278,18 +278,23 @@ static int attach_function(struct guest_probe *probe, const struct hop *hop, con
 	return attach_pair(probe, hop, symbol, &enter, &exit);
 }
 
-static int find_port_write(struct guest_probe *probe, const struct kallsyms_wanted *in,
-			   struct port_write *ret)
+/* Has the kernel copy what is at an address to the programs' memory. */
+static int read_code(struct guest_probe *probe, uint64_t address)
 {
-	uint64_t address = in->address;
 	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &address, .ctx_size_in = sizeof(address));
 	int error = address ? 0 : -ENOENT;
 
 	if (!error)
 		error = bpf_prog_test_run_opts(bpf_program__fd(probe->skel->progs.read_code),
 					       &options);
-	if (!error)
-		error = (int)options.retval;
+	return error ? error : (int)options.retval;
+}
+
+static int find_port_write(struct guest_probe *probe, const struct kallsyms_wanted *in,
+			   struct port_write *ret)
+{
+	int error = read_code(probe, in->address);
+
 	if (!error)
 		error = port_write_find(probe->skel->bss->code, sizeof(probe->skel->bss->code),
 					ret);
@@ -471,4 +476,59 @@ void guest_probe_close(struct guest_probe *probe)
 	rings_close(probe->rings);
 	guest_bpf__destroy(probe->skel);
 	free(probe);
+}
+
+static void survey_site(struct guest_probe *probe, size_t i, struct guest_site *ret)
+{
+	const struct kallsyms_wanted *symbol = &probe->symbols[i];
+	const struct kallsyms_wanted *in = find_symbol(probe, inlined.in);
+	struct port_write place;
+
+	ret->name = probe->hops[i]->name;
+	if (in && !strcmp(ret->name, inlined.name) && !find_port_write(probe, in, &place)) {
+		ret->inlined = true;
+		symbol = in;
+	}
+	strcpy(ret->symbol, symbol->found);
+	ret->address = symbol->address + (ret->inlined ? place.before : 0);
+	ret->has_code = !read_code(probe, symbol->address);
+	if (ret->has_code)
+		memcpy(ret->code, probe->skel->bss->code, sizeof(ret->code));
+}
+
+static int survey_sites(struct guest_probe *probe, struct guest_survey *ret, char **ret_message)
+{
+	ret->sites = calloc(probe->n_hops, sizeof(*ret->sites));
+	if (!ret->sites)
+		return fail(ret_message, -ENOMEM, "out of memory");
+	ret->n = probe->n_hops;
+	strcpy(ret->profiles, probe->profiles);
+	for (size_t i = 0; i < ret->n; i++)
+		survey_site(probe, i, &ret->sites[i]);
+	return 0;
+}
+
+int guest_probe_survey(struct guest_survey *ret, char **ret_message)
+{
+	struct guest_probe_options options = {0};
+	struct guest_probe *probe = calloc(1, sizeof(*probe));
+	int error = 0;
+
+	libbpf_set_print(debug_print);
+	if (!probe)
+		return fail(ret_message, -ENOMEM, "out of memory");
+	error = find_hops(probe, NULL, ret_message);
+	if (!error)
+		error = check_kernel(ret_message);
+	if (!error)
+		error = load(probe, &options, ret_message);
+	if (!error)
+		error = survey_sites(probe, ret, ret_message);
+	guest_probe_close(probe);
+	return error;
+}
+
+void guest_survey_free(struct guest_survey *survey)
+{
+	free(survey->sites);
 }

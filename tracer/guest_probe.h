@@ -6,6 +6,7 @@
 #ifndef GUEST_PROBE_H
 #define GUEST_PROBE_H
 
+#include "kallsyms.h"
 #include "ring.h"
 
 struct guest_probe_options {
@@ -36,6 +37,26 @@ const char *guest_probe_profiles(const struct guest_probe *probe);
  */
 const char *guest_probe_attached(const struct guest_probe *probe);
 const char *guest_probe_missing(const struct guest_probe *probe);
+
+/* Where a hop is in this kernel. */
+struct guest_site {
+	const char *name; /* of the hop */
+	char symbol[KALLSYMS_NAME_SIZE]; /* as in the kernel; "": there is none */
+	uint64_t address;
+	bool inlined; /* symbol is the function that it became part of */
+	bool has_code;
+	uint8_t code[8]; /* that it begins with */
+};
+
+struct guest_survey {
+	char profiles[64]; /* names, separated by blanks */
+	struct guest_site *sites;
+	size_t n;
+};
+
+/* Looks the hops up without a recording. The same errors as guest_probe_open(). */
+int guest_probe_survey(struct guest_survey *ret, char **ret_message);
+void guest_survey_free(struct guest_survey *survey);
 
 /* Ends the recording: nothing new comes, what is in the rings stays. */
 void guest_probe_detach(struct guest_probe *probe);

@@ -179,6 +179,7 @@ umount /mnt/work
 	umount /mnt/work' sh "$type" "$map_file" 2>/dev/null
 mount -i -t "$type" work /mnt/work
 cp /tmp/alone.spool /mnt/work
+"$sftrace" doctor >/mnt/work/doctor
 GUEST
 trap 'rm -rf "$scratch" "$bin"/agent_test.*' EXIT
 cc -O1 -Wall -Wextra -Werror -o "$bin/agent_test.map_file" "$(dirname "$0")/map_file.c"
@@ -273,6 +274,10 @@ alone() {
 	"$bin/sf-lab" --guest "$1" --share "work=$work:symlinks" -- \
 		bash "$bin/agent_test.alone" "$sftrace" "$2" "$bin/agent_test.map_file" ||
 		fail "$1: the commands in the guest failed"
+	sed -n "/^Guest, profile $1\$/,/^\$/p" "$work/doctor" >"$scratch/doctor"
+	[ "$(grep -c '0x[0-9a-f]* *0f 1f 44 00 00  ftrace, ' "$scratch/doctor")" -gt 50 ] ||
+		fail "$1: the doctor does not list the guest's hops: $(cat "$work/doctor")"
+	! grep 'no such symbol' "$scratch/doctor" || fail "$1: hops that this guest does not have"
 	merge alone 0
 	expect "$1: all calls are the guest's and complete" 0 \
 		"select count(*) from calls where side <> 'guest' or complete <> 1"
@@ -303,6 +308,8 @@ op_is() {
 
 # With Linux's own driver neither msync nor fsync reaches the host: operations without calls.
 alone mainline vboxsf
+grep -q '^  vbg_req_perform .* inlined in vbg_hgcm_do_call: at its port write' "$scratch/doctor" ||
+	fail "the doctor does not say that a hop is inlined"
 op_is vboxsf_file_mmap /data 0
 op_is __x64_sys_msync /data 0
 op_is fault_dirty_shared_page /data 0
