@@ -686,13 +686,3 @@ void depend_prune(const struct depend *depend, bool *chosen)
 				chosen[i] = false;
 		}
 }
-
-bool depend_is_below(const char *path, const char *directory)
-{
-	size_t length = strlen(directory);
-
-	while (length && directory[length - 1] == '/')
-		length--;
-	return path && !strncmp(path, directory, length) &&
-	       (path[length] == '/' || path[length] == '\\' || !path[length]);
-}

@@ -34,7 +34,4 @@ void depend_add_ends(const struct depend *depend, bool *chosen);
 /* Takes out of chosen[] what depends, by DEPEND_CALL, on something that is not in it. */
 void depend_prune(const struct depend *depend, bool *chosen);
 
-/* Whether an event's path is "directory" or below it. */
-bool depend_is_below(const char *path, const char *directory);
-
 #endif

@@ -122,7 +122,7 @@ static bool is_wanted(const struct cut *cut, const struct trace_call *call)
 		return false;
 	if (cut->by_client && (call->kind == TRACE_HOST_CALL || call->client != cut->client))
 		return false;
-	return !cut->path || (call->kind == TRACE_CALL && depend_is_below(call->path, cut->path));
+	return !cut->path || (call->kind == TRACE_CALL && view_is_below(call->path, cut->path));
 }
 
 /* copy_hooks.wants */

@@ -167,16 +167,6 @@ static bool is_named(const struct print_options *options, const struct trace_cal
 	return !options->n_names;
 }
 
-static bool is_below(const char *path, const char *directory)
-{
-	size_t length = strlen(directory);
-
-	while (length && directory[length - 1] == '/')
-		length--;
-	return path && !strncmp(path, directory, length) &&
-	       (path[length] == '/' || path[length] == '\\' || !path[length]);
-}
-
 static bool is_filter(const struct print_options *options)
 {
 	return options->by_client || options->failed || options->path || options->n_names;
@@ -189,7 +179,8 @@ static bool is_wanted(const struct print_options *options, const struct trace_ca
 		return false;
 	if (options->failed && !trace_call_failed(call))
 		return false;
-	if (options->path && (call->kind != TRACE_CALL || !is_below(call->path, options->path)))
+	if (options->path &&
+	    (call->kind != TRACE_CALL || !view_is_below(call->path, options->path)))
 		return false;
 	return is_named(options, call);
 }

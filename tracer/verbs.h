@@ -18,11 +18,11 @@
 	VERB(replay, "make the calls of a trace again and compare")             \
 	VERB(test, "replay every trace of a directory")                         \
 	VERB(image, "rebuild what a trace proves to have been there before")    \
-	VERB(cut, "some calls of a trace, and what they depend on")                   \
-	VERB(redact, "a trace without its names and contents") \
-	VERB(synth, "make a trace from lines as print shows them") \
-	VERB(diff, "compare two traces of the same work") \
-	VERB(reduce, "find the few calls of a trace that it takes") \
+	VERB(cut, "some calls of a trace, and what they depend on")             \
+	VERB(redact, "a trace without its names and contents")                  \
+	VERB(synth, "make a trace from lines as print shows them")              \
+	VERB(diff, "compare two traces of the same work")                       \
+	VERB(reduce, "find the few calls of a trace that it takes")             \
 	VERB(doctor, "what can be recorded on this machine, and why not")
 /* clang-format on */
 

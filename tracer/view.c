@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "verbs.h"
 
@@ -104,4 +105,14 @@ int view_rows(struct trace *trace, const char *file, const char *sql,
 		view_damaged(file, sqlite3_errmsg(trace_db(trace)));
 	sqlite3_finalize(stmt);
 	return rc == SQLITE_DONE ? 0 : -EUCLEAN;
+}
+
+bool view_is_below(const char *path, const char *directory)
+{
+	size_t length = strlen(directory);
+
+	while (length && directory[length - 1] == '/')
+		length--;
+	return path && !strncmp(path, directory, length) &&
+	       (path[length] == '/' || path[length] == '\\' || !path[length]);
 }

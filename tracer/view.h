@@ -28,6 +28,9 @@ int view_damaged(const char *file, const char *why);
  */
 void view_one_sided(struct trace *trace, const char *file);
 
+/* Whether a path is "directory" or below it, whatever separates its components. */
+bool view_is_below(const char *path, const char *directory);
+
 int view_usage(const char *verb, const char *what, const char *on);
 
 /*
