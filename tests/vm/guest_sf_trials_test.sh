@@ -61,7 +61,7 @@ stress() {
 
 for mode in $modes; do
 	mkdir /mnt/other
-	mount -i -t sf -o "cache=$mode" work /mnt/other
+	mount -i -t sf -o "cache=$mode" twin /mnt/other # where symlinks are allowed
 	mkdir -p /mnt/other/fio /mnt/other/stress
 	size=2m
 	[ -z "$soak" ] || size=32m
@@ -77,8 +77,8 @@ for mode in $modes; do
 		for stressor in $stressors $without; do
 			stress "$stressor"
 		done
-		mkdir /mnt/other/random
-		"$shared/sf_random" /mnt/other/random "$(date +%s)" "$operations" ||
+		mkdir "/mnt/other/random-$mode"
+		"$shared/sf_random" "/mnt/other/random-$mode" "$(date +%s)" "$operations" ||
 			result "$mode" sf_random failed
 	fi
 	umount /mnt/other
