@@ -11,32 +11,35 @@
 
 #define LIST_AT 60u
 #define REQUEST_SIZE (LIST_AT + 8 + 8 * 4)
-#define OTHER (DATA + 0x8000) /* differs from DATA in one byte, so that no write is torn */
-#define BYTES 256u
-#define FEWER 64u
+#define OTHER (DATA + 0x8000)
+#define BYTES 0x300u
+#define FEWER 0x100u
 #define DEFAULT_ROUNDS 100000
-#define SOAK_ROUNDS 3000000
+#define SOAK_ROUNDS 1000000
 
 static volatile bool racing;
 static unsigned long in_data, in_other, refused;
 
 TestSuite(vmmdev_race, .init = device_start_echo, .fini = device_stop, .timeout = 600);
 
-/* Each place of the request, its good value and others. */
+/*
+ * Each place of the request, its good value and others. The fixture reads byte by byte:
+ * values that differ in more than one byte are bad ones however they are mixed.
+ */
 static void *rewrite(void *unused)
 {
 	static const struct {
 		uint32_t at;
 		uint32_t values[4];
 	} places[] = {
-		{REQUEST, {REQUEST_SIZE, REQUEST_SIZE, 24, UINT32_MAX}},
+		{REQUEST, {REQUEST_SIZE, REQUEST_SIZE, 24, 0xff000000 | REQUEST_SIZE}},
 		{REQUEST + 40, {1, 1, 0, UINT32_MAX}},
 		{REQUEST + 44,
 		 {VMMDevHGCMParmType_PageList, VMMDevHGCMParmType_PageList,
 		  VMMDevHGCMParmType_NoBouncePageList, VMMDevHGCMParmType_Embedded}},
-		{REQUEST + 48, {BYTES, FEWER, BYTES, UINT32_MAX}},
-		{REQUEST + 52, {LIST_AT, LIST_AT, LIST_AT, UINT32_MAX}},
-		{REQUEST + LIST_AT + 4, {1u << 16, 1u << 16, 0, UINT32_MAX}},
+		{REQUEST + 48, {BYTES, FEWER, BYTES, 0xff0000 | BYTES}},
+		{REQUEST + 52, {LIST_AT, LIST_AT, LIST_AT, 0xff000000 | LIST_AT}},
+		{REQUEST + LIST_AT + 4, {1u << 16, 1u << 16, 0, 0xffu << 16}},
 		{REQUEST + LIST_AT + 8, {DATA, OTHER, DATA, OTHER}},
 	};
 	const unsigned n = sizeof(places) / sizeof(places[0]);
