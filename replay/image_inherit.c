@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define INHERIT_INFO_FLAGS 3 /* parameter of SHFL_FN_QUERY_MAP_INFO */
+
 static struct image_client *inherited_client(const struct image *image, uint64_t key)
 {
 	for (size_t i = 0; i < image->result->n_clients; i++)
@@ -108,6 +110,30 @@ static void note_refusal(struct image *image, const struct trace_call *call, uin
 		image->result->inherited[volume->inherited].flags &= ~without;
 }
 
+/* What the guest was told of how its share had been added. */
+static void note_map_info(struct image *image, const struct trace_call *call, uint64_t root)
+{
+	static const struct {
+		uint32_t shown, added;
+	} flags[] = {
+		{SHFL_MIF_WRITABLE, SHFL_ADD_MAPPING_F_WRITABLE},
+		{SHFL_MIF_AUTO_MOUNT, SHFL_ADD_MAPPING_F_AUTOMOUNT},
+		{SHFL_MIF_SYMLINK_CREATION, SHFL_ADD_MAPPING_F_CREATE_SYMLINKS},
+	};
+	const struct image_volume *volume = image_volume_of_root(image, call->process, root);
+	uint32_t *added;
+
+	if (!volume || volume->inherited < 0)
+		return;
+	added = &image->result->inherited[volume->inherited].flags;
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (call->parms[INHERIT_INFO_FLAGS].out & flags[i].shown)
+			*added |= flags[i].added;
+		else
+			*added &= ~flags[i].added;
+	}
+}
+
 static bool maps_root(const struct trace_call *call, const struct shfl_fn_info *info)
 {
 	return (call->fn == SHFL_FN_MAP_FOLDER || call->fn == SHFL_FN_MAP_FOLDER_OLD) &&
@@ -130,6 +156,8 @@ void image_inherit(struct image *image, const struct trace_call *call,
 
 	if (uses_root && call->status == VERR_WRITE_PROTECT)
 		note_refusal(image, call, call->parms[i].in);
+	if (uses_root && call->fn == SHFL_FN_QUERY_MAP_INFO && VBOX_SUCCESS(call->status))
+		note_map_info(image, call, call->parms[i].in);
 	client = inherited_client(image, client_key(call));
 	if (!client)
 		return;

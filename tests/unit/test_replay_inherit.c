@@ -101,6 +101,25 @@ Test(replay_inherit, what_it_was_not_allowed_to_do)
 	assert_same(3);
 }
 
+/* The guest asked: a share that is written to, without the right to make links. */
+Test(replay_inherit, how_the_share_had_been_added)
+{
+	int64_t added;
+
+	tape_add_share(&tape, "work", tape.share, SHFL_ADD_MAPPING_F_WRITABLE);
+	added = tape.last_id;
+	tape_connect(&tape);
+	tape_call(&tape, SHFL_FN_SET_UTF8, 0, NULL);
+	tape_map(&tape, "work");
+	TAPE_CALL(&tape, QUERY_MAP_INFO, tape_32(tape.root),
+		  tape_string("room for the name of the share"),
+		  tape_string("room for its mount point"), tape_64(0), tape_32(0));
+	cr_assert_eq(tape.status, VINF_SUCCESS);
+	tape_finish(&tape);
+	tape_sql(&tape, "delete from call where call_id = %lld", (long long)added);
+	assert_same(3);
+}
+
 Test(replay_inherit, a_handle_from_before_is_left_out)
 {
 	struct replay_result result;
