@@ -378,14 +378,14 @@ static bool wait_for_event(struct recording *recording)
 	siginfo_t info = {0};
 	int number = sigtimedwait(&recording->signals, &info, &timeout);
 
-	if (recording->child && child_ended(recording->child, &recording->child_status)) {
-		recording->child = 0;
-		return true;
-	}
 	if (number == SIGUSR1)
 		recorder_snapshot(recording->recorder);
 	if (number == SIGUSR2)
 		recorder_dump(recording->recorder);
+	if (recording->child && child_ended(recording->child, &recording->child_status)) {
+		recording->child = 0;
+		return true;
+	}
 	if (number == SIGINT || number == SIGTERM) {
 		if (!recording->child)
 			return true;

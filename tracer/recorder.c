@@ -21,6 +21,7 @@
 #define CONSUMER_NICE (-5)
 
 #define NOTES_MAX 24
+#define DUE_PART 4 /* a dump waits for no more than this part of what is held */
 #define LOAD_TRIES 50 /* a service that is being loaded is looked into so often */
 #define DUMP_NUMBER_MAX 1000000
 
@@ -45,6 +46,8 @@ struct recorder {
 	uint64_t loads; /* of the service that have been looked into */
 	unsigned int tries; /* how often that is still to be done */
 	bool waits_for_loads;
+	const char *due; /* a dump is to be made, and why; NULL */
+	uint64_t due_bytes; /* that came since */
 	unsigned int number; /* of the dump that is being written */
 	_Atomic uint64_t calls, bytes, lost, dropped;
 	atomic_int spool_error;
@@ -121,12 +124,14 @@ static void number_spool(struct recorder *recorder, const char *key, uint64_t va
 }
 
 /* Writes what is held, unless the last dump is still being loaded. */
-static void dump_begin(struct recorder *recorder, const char *why)
+static void dump_begin(struct recorder *recorder)
 {
+	const char *why = recorder->due;
 	struct flight_counts counts;
 	char *name;
 	int err;
 
+	recorder->due = NULL;
 	if (recorder->spool || recorder->dumped)
 		return;
 	name = dump_name_free(recorder);
@@ -145,6 +150,10 @@ static void dump_begin(struct recorder *recorder, const char *why)
 	flight_write(recorder->flight, recorder->spool);
 }
 
+/*
+ * A record that asks for a dump gets it at the end of the round: earlier calls
+ * may still be in the ring of another CPU. It must not be overwritten by then.
+ */
 static void take_flight_record(struct recorder *recorder, const struct capture_header *record)
 {
 	const char *why = dump_reason(recorder, record);
@@ -154,8 +163,14 @@ static void take_flight_record(struct recorder *recorder, const struct capture_h
 		flight_add(recorder->flight, record);
 	else if (recorder->spool)
 		spool_write(recorder->spool, record);
-	if (why)
-		dump_begin(recorder, why);
+	if (recorder->due) {
+		recorder->due_bytes += record->size;
+		if (recorder->due_bytes > recorder->options.bytes / DUE_PART)
+			dump_begin(recorder);
+	} else if (why) {
+		recorder->due = why;
+		recorder->due_bytes = 0;
+	}
 }
 
 static void take_record(void *user, const struct capture_header *record)
@@ -223,14 +238,23 @@ static void dump_end(struct recorder *recorder)
 	recorder->dumped = recorder->number;
 }
 
+static void flight_write_out(struct recorder *recorder)
+{
+	if (atomic_exchange(&recorder->dump, false) && !recorder->due)
+		recorder->due = "SIGUSR2";
+	if (recorder->due)
+		rings_consume(recorder->rings);
+	if (recorder->due)
+		dump_begin(recorder);
+	dump_end(recorder);
+}
+
 /* Every so often; of a flight recorder: after each round. */
 static void write_out(struct recorder *recorder, uint64_t ns, uint64_t *snapshot_ns,
 		      uint64_t *flushed_ns)
 {
-	if (recorder->flight && atomic_exchange(&recorder->dump, false))
-		dump_begin(recorder, "SIGUSR2");
 	if (recorder->flight) {
-		dump_end(recorder);
+		flight_write_out(recorder);
 	} else if (atomic_exchange(&recorder->snapshot, false) ||
 		   ns - *snapshot_ns >= SNAPSHOT_EVERY_NS) {
 		snapshot_write(recorder);
@@ -406,9 +430,7 @@ static void drain(struct recorder *recorder)
 	while (rings_consume(recorder->rings) > 0)
 		;
 	if (recorder->flight) {
-		if (recorder->dump)
-			dump_begin(recorder, "SIGUSR2");
-		dump_end(recorder);
+		flight_write_out(recorder);
 	} else {
 		snapshot_write(recorder);
 		number_spool(recorder, "stopped_ns", now_ns());

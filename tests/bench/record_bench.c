@@ -28,7 +28,8 @@
 #define BATCHES 60 /* of one turn */
 #define ROUNDS_MAX 100
 #define PROBE_BATCHES 10 /* to see whether a tracer has attached */
-#define ATTACHED_AT 1.25 /* times the untraced cost */
+#define ATTACHED_AT 2 /* times the untraced cost: no way to trace is as cheap */
+#define DETACHED_AT 1.5 /* below this the last one is gone */
 #define ATTACH_SECONDS 30
 
 /* A histogram of a hop's duration, as bpftrace's documentation shows it. */
@@ -274,6 +275,18 @@ static void wait_attached(struct worker *worker, const struct way *way, pid_t pi
 	usleep(300000); /* its last probe may be still to come */
 }
 
+/* Probes of a tracer that has ended may stay for a moment: they are not the next one's. */
+static void wait_detached(struct worker *worker, double untraced)
+{
+	double samples[PROBE_BATCHES], until = now_ns() + ATTACH_SECONDS * 1e9;
+
+	do {
+		worker_run(worker, PROBE_BATCHES, samples);
+		if (now_ns() > until)
+			die("did not become as fast again as", ways[UNTRACED].name);
+	} while (smallest(samples, PROBE_BATCHES) >= DETACHED_AT * untraced);
+}
+
 static pid_t tracer_start(const struct way *way)
 {
 	pid_t pid = fork();
@@ -311,8 +324,10 @@ static void turn(struct worker *worker, struct way *way, double untraced)
 		wait_attached(worker, way, pid, untraced);
 	worker_run(worker, BATCHES, way->samples + way->n_samples);
 	way->n_samples += BATCHES;
-	if (pid)
-		tracer_stop(way, pid);
+	if (!pid)
+		return;
+	tracer_stop(way, pid);
+	wait_detached(worker, untraced);
 }
 
 static int compare(const void *a, const void *b)

@@ -36,3 +36,12 @@ expect() {
 	[ "$got" = "$2" ] || fail "$1: expected '$2', got '$got'"
 	echo "ok: $1: $2"
 }
+
+# says TEXT: what a program printed into the file err has it.
+says() {
+	grep -qF -- "$1" err || {
+		cat err >&2
+		fail "stderr does not say: $1"
+	}
+	echo "ok: says: $1"
+}

@@ -32,14 +32,6 @@ drive() {
 	echo "$drive --service $service --share work=$share"
 }
 
-says() {
-	grep -qF -- "$1" err || {
-		cat err >&2
-		fail "stderr does not say: $1"
-	}
-	echo "ok: says: $1"
-}
-
 files() { # EXPECTED: all that the recording left
 	[ "$(echo t.*)" = "$1" ] || fail "files: expected $1, got $(echo t.*)"
 	echo "ok: files: $1"
@@ -58,7 +50,7 @@ rm -r "${share:?}"/*
 
 echo "== a failed call"
 # shellcheck disable=SC2046
-record 0 --dump-on failed -- $(drive) write 2000 4096 mix write 300 4096
+record 0 --dump-on failed -- $(drive) write 2000 4096 mix pause 900 write 300 4096
 says "t.1.db: dumped: a call failed;"
 says "1 dump"
 files t.1.db

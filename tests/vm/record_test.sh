@@ -32,14 +32,6 @@ drive() {
 	echo "$drive --service $service --share work=$share"
 }
 
-says() {
-	grep -qF -- "$1" err || {
-		cat err >&2
-		fail "stderr does not say: $1"
-	}
-	echo "ok: says: $1"
-}
-
 # wait_for SECONDS COMMAND...: until it succeeds.
 wait_for() {
 	local tries=$(($1 * 20))

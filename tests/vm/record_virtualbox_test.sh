@@ -25,14 +25,6 @@ drive() {
 	exec "./$host" --service "$service" --pause 700 --share "work=$share" "$@" >/dev/null
 }
 
-says() {
-	grep -qF -- "$1" err || {
-		cat err >&2
-		fail "stderr does not say: $1"
-	}
-	echo "ok: says: $1"
-}
-
 start() { # OPTION...: a recorder in the background
 	rm -f "$trace"*
 	"$bin/sftrace" record -o "$trace" --service "$service" "$@" 2>err &
