@@ -202,8 +202,7 @@ static __always_inline bool object_is_shared(const struct object *object)
 	struct super_block *super = object->super;
 	union type_name name = {""};
 
-	bpf_probe_read_kernel_str(name.text, sizeof(name.text),
-				  BPF_CORE_READ(super, s_type, name));
+	bpf_probe_read_kernel_str(name.text, sizeof(name.text), BPF_CORE_READ(super, s_type, name));
 	return name.word == classic.word || name.word == mainline.word;
 }
 

@@ -156,8 +156,8 @@ int trace_finish(struct trace *trace, const char *incomplete_because);
 /* Reading. */
 
 /*
- * Opens a trace read-only, for one thread at a time. Says in words what a file that is not one is: not
- * there, not SQLite, another application's, of a newer schema, damaged.
+ * Opens a trace read-only, for one thread at a time. Says in words what a file that is not one is:
+ * not there, not SQLite, another application's, of a newer schema, damaged.
  */
 int trace_open(const char *file, struct trace **ret, char **ret_message);
 

@@ -280,7 +280,8 @@ static int guest_listen(struct recording *recording)
 		return 0;
 	}
 	options.socket_path = recording->socket;
-	if ((!recording->socket && !options.command) || link_open(&options, &recording->link, &message))
+	if ((!recording->socket && !options.command) ||
+	    link_open(&options, &recording->link, &message))
 		return complain(message);
 	return 0;
 }
