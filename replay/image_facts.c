@@ -344,6 +344,26 @@ static void note_information(const struct image_call *fact)
 		object_seen(handle->object, &info);
 }
 
+/* To the service, what ends with a delimiter is no pattern but all of a directory. */
+static bool pattern_is_directory(const struct image_call *fact)
+{
+	char delimiter = fact->client->delimiter ? (char)fact->client->delimiter : '/';
+	struct payload payload;
+	char *text = NULL, *last;
+	bool is_directory;
+
+	if (payload_read(fact->image->trace, fact->call->parms[4].payload_in, &payload) < 0)
+		return false;
+	if (payload.data)
+		text = trace_shflstring(payload.data, payload.captured, !fact->client->utf8);
+	last = text ? strrchr(text, delimiter) : NULL;
+	last = last ? last + 1 : text;
+	is_directory = last && !*last;
+	payload_clear(&payload);
+	free(text);
+	return is_directory;
+}
+
 /* A pattern names the directory that is searched, and what for. */
 static struct image_object *list_directory(const struct image_call *fact,
 					   const struct image_handle *handle, bool *ret_whole)
@@ -361,10 +381,12 @@ static struct image_object *list_directory(const struct image_call *fact,
 		free(path);
 		return fact->call->parms[4].size > 0 ? NULL : handle->object;
 	}
-	last = strrchr(path, '/');
-	last = last ? last : path;
-	*ret_whole = strcmp(last, "/*") == 0 || strcmp(last, "*") == 0;
-	*last = '\0';
+	if (!pattern_is_directory(fact)) {
+		last = strrchr(path, '/');
+		last = last ? last : path;
+		*ret_whole = strcmp(last, "/*") == 0 || strcmp(last, "*") == 0;
+		*last = '\0';
+	}
 	entry = image_walk(&fact->image->tree, volume->root, path, true);
 	free(path);
 	return entry ? image_found(&fact->image->tree, entry) : NULL;

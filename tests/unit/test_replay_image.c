@@ -110,6 +110,29 @@ Test(replay_image, files_that_were_only_seen)
 		   tape.dir);
 }
 
+/* The root's handle, but another directory in the pattern: the names are that one's. */
+static void expect_names_of(const char *pattern)
+{
+	uint64_t handle;
+
+	prepare("mkdir d && touch d/a d/b");
+	handle = tape_create(&tape, "/", SHFL_CF_DIRECTORY | TAPE_OPEN);
+	tape_list_sized(&tape, handle, pattern, TAPE_LIST_BYTES);
+	tape_close(&tape, handle);
+	rebuild(0);
+	assert_only("./d ./d/a ./d/b");
+}
+
+Test(replay_image, a_pattern_that_ends_in_a_slash_is_a_directory)
+{
+	expect_names_of("/d/");
+}
+
+Test(replay_image, a_pattern_with_a_name_is_searched_for_in_its_directory)
+{
+	expect_names_of("/d/*");
+}
+
 Test(replay_image, a_link_that_nobody_read_has_its_length)
 {
 	prepare("ln -s some-target link");
