@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The program sftrace: finds the verb and runs it. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,8 +39,9 @@ static void help(FILE *to)
 	      "  sftrace print t.db        every call, one a line\n"
 	      "  sftrace replay t.db       make the calls again, name the first that differs\n"
 	      "\n"
-	      "Exit status: 0 fine, 1 failed, 2 usage, 3 replay diverged, 4 the trace is\n"
-	      "incomplete. record returns its command's own status if that is not 0.\n",
+	      "Exit status: 0 fine, 1 failed, 2 usage, 3 replay diverged or diff found\n"
+	      "a difference, 4 the trace is incomplete. record returns its command's own\n"
+	      "status if that is not 0.\n",
 	      to);
 }
 
@@ -51,6 +53,15 @@ static const struct verb *verb_find(const char *name)
 	return NULL;
 }
 
+/* What could not be written has not been said: a full disk is a failure. */
+static int stdout_flush(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	fprintf(stderr, "sftrace: cannot write to standard output: %s\n", strerror(errno));
+	return status ? status : SFTRACE_FAILED;
+}
+
 /* argv[0] is what getopt's messages begin with. */
 static int verb_run(const struct verb *verb, int argc, char **argv)
 {
@@ -58,7 +69,7 @@ static int verb_run(const struct verb *verb, int argc, char **argv)
 
 	snprintf(name, sizeof(name), "sftrace %s", verb->name);
 	argv[0] = name;
-	return verb->run(argc, argv);
+	return stdout_flush(verb->run(argc, argv));
 }
 
 int main(int argc, char **argv)

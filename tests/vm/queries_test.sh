@@ -33,4 +33,12 @@ done
 echo "ok: $blocks queries run, $answered have answers"
 [ "$blocks" -ge 10 ] || fail "only $blocks queries in $page"
 [ "$answered" -ge 10 ] || fail "only $answered queries have an answer on $trace"
+
+# What cannot be written is not said to be fine.
+for verb in print report info; do
+	status=0
+	"$bin/sftrace" $verb "$trace" >/dev/full 2>"$scratch/error" || status=$?
+	[ $status = 1 ] || fail "$verb onto a full device: status $status"
+	grep -q 'cannot write to standard output' "$scratch/error" || fail "$verb is silent about it"
+done
 pass
