@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "against.h"
 #include "arguments.h"
+#include "print_value.h"
 #include "replay.h"
 #include "verbs.h"
 #include "verdict.h"
@@ -239,6 +241,52 @@ static int replay_opened(struct trace *trace, const struct replay_arguments *arg
 	return ret;
 }
 
+/* One --onto beside the shares that a trace has. */
+struct onto_search {
+	const char *name;
+	bool found;
+	size_t n; /* shares that were named */
+};
+
+static void onto_compare(void *user, sqlite3_stmt *stmt)
+{
+	struct onto_search *search = user;
+	const char *name = (const char *)sqlite3_column_text(stmt, 0);
+
+	if (name && strcasecmp(name, search->name) == 0)
+		search->found = true;
+}
+
+static void onto_name(void *user, sqlite3_stmt *stmt)
+{
+	struct onto_search *search = user;
+
+	fputs(search->n++ ? ", " : " ", stderr);
+	print_json_string(stderr, (const char *)sqlite3_column_text(stmt, 0));
+}
+
+/* A misspelt share would leave its directory untouched and look like a success. */
+static int check_onto(struct trace *trace, const struct replay_arguments *arguments)
+{
+	static const char sql[] = "SELECT DISTINCT name FROM shares ORDER BY name";
+	const struct replay_options *options = &arguments->options;
+
+	for (size_t i = 0; i < options->n_onto; i++) {
+		struct onto_search search = {.name = options->onto[i].name};
+
+		if (view_rows(trace, arguments->file, sql, onto_compare, &search))
+			return SFTRACE_FAILED;
+		if (search.found)
+			continue;
+		fprintf(stderr, "sftrace: --onto: %s has no share %s, but", arguments->file,
+			search.name);
+		view_rows(trace, arguments->file, sql, onto_name, &search);
+		fputs(search.n ? "\n" : " none at all\n", stderr);
+		return SFTRACE_USAGE;
+	}
+	return -1;
+}
+
 static int replay_file(const struct replay_arguments *arguments)
 {
 	struct trace *trace = view_open(arguments->file);
@@ -246,7 +294,9 @@ static int replay_file(const struct replay_arguments *arguments)
 
 	if (!trace)
 		return SFTRACE_FAILED;
-	ret = replay_opened(trace, arguments);
+	ret = check_onto(trace, arguments);
+	if (ret == -1)
+		ret = replay_opened(trace, arguments);
 	trace_close(trace);
 	return ret;
 }
