@@ -330,7 +330,7 @@ static void bare_fill(struct bench *bench, const struct trace_call *call, struct
 static struct bare_call *bare_load(struct bench *bench, size_t *ret_n)
 {
 	struct bare_call *calls = calloc((size_t)bench->last_id + 1, sizeof(*calls));
-	struct trace_cursor *cursor;
+	struct trace_cursor *cursor = NULL;
 	struct trace_call call;
 	size_t n = 0;
 
