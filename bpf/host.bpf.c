@@ -276,7 +276,8 @@ static __always_inline void call_end(struct call_state *state, int32_t status, u
 /* What is known only when a call has ended. One that hangs is always of interest. */
 static __always_inline bool call_is_kept(const struct capture_call *call)
 {
-	if (call->h.kind != CAPTURE_CALL || !(call->h.flags & CAPTURE_F_ENDED))
+	if (call->h.kind != CAPTURE_CALL || !(call->h.flags & CAPTURE_F_ENDED) ||
+	    call_explains(call->fn))
 		return true;
 	if (opt_failed && !VBOX_FAILURE(call->status))
 		return false;
@@ -319,10 +320,13 @@ static __always_inline bool early_take(struct call_state *state, struct call_key
 /*
  * svcCall returned and nobody completed the call. The order matters: first
  * parked, then looked for an early completion, as early_add() does it in the
- * other order; one of the two sees the other, and only one can delete.
+ * other order; one of the two sees the other, and only one can delete. The
+ * state is looked up: Linux 6.1 takes for a map only what a map or the stack
+ * holds, and refuses a global function's parameter.
  */
-__noinline int call_park(struct call_state *state)
+__noinline int call_park(void)
 {
+	struct call_state *state = state_get(false);
 	struct call_key key;
 
 	if (!state)
@@ -340,18 +344,17 @@ __noinline int call_park(struct call_state *state)
 	return 0;
 }
 
-__noinline int early_add(struct call_key *key, int32_t status, uint64_t ts)
+__noinline int early_add(uint64_t call_handle, uint64_t tgid, int32_t status, uint64_t ts)
 {
 	struct early_end end = {.end_ns = ts, .status = status};
+	struct call_key key = {call_handle, tgid};
 	struct call_state *state;
 
-	if (!key)
-		return 0;
-	bpf_map_update_elem(&early, key, &end, BPF_ANY);
-	state = bpf_map_lookup_elem(&parked, key);
-	if (state && early_take(state, key)) {
+	bpf_map_update_elem(&early, &key, &end, BPF_ANY);
+	state = bpf_map_lookup_elem(&parked, &key);
+	if (state && early_take(state, &key)) {
 		call_send(state);
-		bpf_map_delete_elem(&parked, key);
+		bpf_map_delete_elem(&parked, &key);
 	}
 	return 0;
 }
@@ -364,7 +367,7 @@ __noinline int call_finish(struct call_state *state)
 	if (state->in_call && (state->list.rec.call.h.flags & CAPTURE_F_ENDED))
 		call_send(state);
 	else if (state->in_call && state->list.rec.call.h.kind == CAPTURE_CALL)
-		call_park(state);
+		call_park();
 	else if (state->in_call)
 		call_send(state);
 	state_close(state);
@@ -481,7 +484,7 @@ static __always_inline void enter_complete(struct call_state *state, struct pt_r
 	}
 	other = bpf_map_lookup_elem(&parked, &key);
 	if (!other) {
-		early_add(&key, status, ts);
+		early_add(handle, tgid, status, ts);
 		return;
 	}
 	call_end(other, status, ts);
