@@ -74,44 +74,75 @@ static const struct {
 	{"disk:", read_disk},
 };
 
-static bool read_line(struct test_case *test, const char *line)
+/* Has the form of a key; prose may have it as well, so only the head is that strict. */
+static bool looks_like_key(const char *line)
+{
+	size_t n = strspn(line, "abcdefghijklmnopqrstuvwxyz");
+
+	return n > 0 && line[n] == ':';
+}
+
+/* NULL, or what is wrong with the line. */
+static const char *read_line(struct test_case *test, const char *line, bool in_head)
 {
 	for (size_t i = 0; i < sizeof(test_keys) / sizeof(test_keys[0]); i++) {
 		size_t n = strlen(test_keys[i].key);
 
 		if (strncmp(line, test_keys[i].key, n) != 0)
 			continue;
-		return test_keys[i].read(test, line + n + strspn(line + n, " "));
+		return test_keys[i].read(test, line + n + strspn(line + n, " ")) ? NULL
+										 : "makes no sense";
 	}
+	if (in_head && looks_like_key(line))
+		return "has an unknown key";
 	if (!test->title[0])
 		snprintf(test->title, sizeof(test->title), "%s", line);
-	return true;
+	return NULL;
 }
 
-static int read_text(struct test_case *test, const char *text, char **ret_message)
+static int read_lines(struct test_case *test, FILE *in, const char *text)
 {
-	FILE *in = fopen(text, "re");
+	bool in_head = true;
 	size_t room = 0;
 	char *line = NULL;
-	int n = 0, ret = 0;
+	int ret = 0;
 
-	if (!in)
-		return errno == ENOENT ? 0 : -errno;
-	while (!ret && getline(&line, &room, in) >= 0) {
-		n++;
+	for (int n = 1; !ret && !test->broken && getline(&line, &room, in) >= 0; n++) {
+		const char *wrong;
+
 		line[strcspn(line, "\r\n")] = '\0';
-		if (read_line(test, line))
-			continue;
-		ret = -EINVAL;
-		if (asprintf(ret_message, "line %d of %s makes no sense: %s", n, text, line) < 0)
-			*ret_message = NULL;
+		in_head = in_head && *line;
+		wrong = read_line(test, line, in_head);
+		if (wrong &&
+		    asprintf(&test->broken, "line %d of %s %s: %s", n, text, wrong, line) < 0)
+			ret = -ENOMEM;
 	}
 	free(line);
+	return ret;
+}
+
+static int text_unreadable(struct test_case *test, const char *text, int error)
+{
+	return asprintf(&test->broken, "cannot read %s: %s", text, strerror(error)) < 0 ? -ENOMEM
+											: 0;
+}
+
+static int read_text(struct test_case *test, const char *text)
+{
+	FILE *in = fopen(text, "re");
+	int ret;
+
+	if (!in)
+		return errno == ENOENT ? 0 : text_unreadable(test, text, errno);
+	errno = 0;
+	ret = read_lines(test, in, text);
+	if (!ret && !test->broken && ferror(in))
+		ret = text_unreadable(test, text, errno);
 	fclose(in);
 	return ret;
 }
 
-int test_case_read(const char *file, struct test_case *ret, char **ret_message)
+int test_case_read(const char *file, struct test_case *ret)
 {
 	const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
 	size_t n = strlen(name), suffix = strlen(TEST_SUFFIX);
@@ -126,7 +157,7 @@ int test_case_read(const char *file, struct test_case *ret, char **ret_message)
 	if (!ret->file || !ret->name ||
 	    asprintf(&text, "%.*s.txt", (int)(name - file + (ptrdiff_t)n), file) < 0)
 		return -ENOMEM;
-	status = read_text(ret, text, ret_message);
+	status = read_text(ret, text);
 	free(text);
 	return status;
 }
@@ -135,6 +166,7 @@ void test_case_clear(struct test_case *test)
 {
 	free(test->file);
 	free(test->name);
+	free(test->broken);
 }
 
 static struct test_known *known_divergence(struct test_case *test,
@@ -255,8 +287,13 @@ void test_case_run(struct test_case *test, const struct replay_options *options,
 	struct replay_options own = *options;
 	int64_t start_ns = now_ns();
 	char *message = NULL;
-	int ret = trace_open(test->file, &run.trace, &message);
+	int ret;
 
+	if (test->broken) {
+		outcome_set(outcome, TEST_FAILED, "%s", test->broken);
+		return;
+	}
+	ret = trace_open(test->file, &run.trace, &message);
 	own.report = run_found;
 	own.user = &run;
 	own.at = &outcome->at;

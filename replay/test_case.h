@@ -7,7 +7,8 @@
  *   incomplete: WHY       a part of the trace is missing on purpose
  *   descriptors: N        as replay's --descriptors
  *   disk: SIZE            as replay's --disk
- * Everything else is for people.
+ * Everything else is for people. Before the first empty line, though, a line
+ * that begins with a word of small letters and ':' must be one of these.
  */
 #ifndef REPLAY_TEST_CASE_H
 #define REPLAY_TEST_CASE_H
@@ -27,6 +28,7 @@ struct test_case {
 	char *file;
 	char *name; /* of the file, without directory and suffix */
 	char title[128]; /* empty: there is no text */
+	char *broken; /* what is wrong with the text; NULL: nothing */
 	struct test_known known[TEST_MAX_KNOWN];
 	size_t n_known;
 	char compare[128]; /* empty: as usual */
@@ -52,10 +54,10 @@ struct test_outcome {
 };
 
 /*
- * Takes FILE for a test and reads its text. 0, or negative errno with
- * *ret_message (malloc'd): -EINVAL: a line of the text makes no sense.
+ * Takes FILE for a test and reads its text. One whose text is ->broken can be
+ * run, and fails. 0 or -ENOMEM.
  */
-int test_case_read(const char *file, struct test_case *ret, char **ret_message);
+int test_case_read(const char *file, struct test_case *ret);
 void test_case_clear(struct test_case *test);
 
 /* Replays it in this process, with these options and its own, and judges. */

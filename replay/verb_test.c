@@ -28,8 +28,14 @@ static const char usage[] =
 	"usage: sftrace test [OPTIONS] DIR|FILE...\n"
 	"Replays every trace of DIR (NAME.db); one that is not as recorded is a test that\n"
 	"fails. NAME.txt beside it says what it shows: the first line is its title, and\n"
-	"'diverges: CALL WHAT', 'compare: WORDS' and 'incomplete: WHY' are instructions.\n"
-	"Prints TAP, one line for each trace.\n"
+	"these are instructions, everything else is for people:\n"
+	"  diverges: CALL WHAT   known: this call differs in WHAT\n"
+	"  compare: WORDS        as replay's --compare\n"
+	"  incomplete: WHY       a part of the trace is missing on purpose\n"
+	"  descriptors: N        as replay's --descriptors\n"
+	"  disk: SIZE            as replay's --disk\n"
+	"Before the first empty line, no other line may begin with a word of small letters\n"
+	"and ':'. Prints TAP, one line for each trace.\n"
 	"  --service SO     the service to call (sfservice.so of this sftrace)\n"
 	"  --compare WHAT   see sftrace replay --help\n"
 	"  --junit          print JUnit XML instead\n"
@@ -74,7 +80,6 @@ static const struct option long_options[] = {
 
 static int suite_add(struct test_suite *suite, const char *file)
 {
-	char *message = NULL;
 	int ret;
 
 	if (suite->n == suite->room) {
@@ -86,11 +91,9 @@ static int suite_add(struct test_suite *suite, const char *file)
 		suite->tests = tests;
 		suite->room = room;
 	}
-	ret = test_case_read(file, &suite->tests[suite->n++], &message);
+	ret = test_case_read(file, &suite->tests[suite->n++]);
 	if (ret < 0)
-		fprintf(stderr, "sftrace: cannot test with %s: %s\n", file,
-			message ? message : strerror(-ret));
-	free(message);
+		fprintf(stderr, "sftrace: cannot test with %s: %s\n", file, strerror(-ret));
 	return ret;
 }
 

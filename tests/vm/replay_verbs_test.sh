@@ -80,7 +80,26 @@ gives 3 test "$tests"
 says 'named as known'
 printf 'Differs\ncompare: nonsense\n' >"$tests/b.txt"
 gives 1 test "$tests"
-says 'line 2 of .*b.txt makes no sense'
+says '^ok 1 - a: '
+says '^not ok 2 - b: Differs: line 2 of .*b.txt makes no sense: compare: nonsense'
+for line in 'diverge: 1 status' 'foo:'; do
+	printf 'Differs\n%s\ncompare: -status\n' "$line" >"$tests/b.txt"
+	gives 1 test "$tests"
+	says '^ok 1 - a: '
+	says "^not ok 2 - b: Differs: line 2 of .*b.txt has an unknown key: $line"
+done
+printf 'Differs: so\n\nprose: free\ncompare: -status\n' >"$tests/b.txt"
+gives 0 test "$tests"
+says '^ok 2 - b: Differs: so$'
+rm "$tests/b.txt"
+mkdir "$tests/b.txt"
+gives 1 test "$tests"
+says '^ok 1 - a: '
+says '^not ok 2 - b: cannot read .*b.txt: Is a directory'
+rmdir "$tests/b.txt"
+gives 0 test --help
+says '^  descriptors: N '
+says '^  disk: SIZE '
 printf 'Differs\ncompare: -status\n' >"$tests/b.txt"
 cp "$trace" "$tests/c.db"
 sqlite3 "$tests/c.db" "update call set duration_ns = null where call_id =
