@@ -3,7 +3,8 @@
  * Which calls are recorded, of the host's side. What is known when a function
  * is entered is looked at by call_passes(), what is in the call's parameters by
  * objects_pass(). Control events are always recorded, but for other clients';
- * so is SET_UTF8, without which a client's strings could not be read.
+ * so are the calls that tell how to read, and to replay, a client's others:
+ * its settings, and the shares that it maps.
  *
  * A share and a path are looked for in the strings of a call. What MAP_FOLDER
  * and CREATE of a client returned for them is noted: so calls by root and by
@@ -69,18 +70,25 @@ static __always_inline bool comm_passes(void)
 	return true;
 }
 
+static __always_inline bool maps_folder(uint32_t fn)
+{
+	return fn == SHFL_FN_MAP_FOLDER || fn == SHFL_FN_MAP_FOLDER_OLD;
+}
+
+/* Other calls depend on it: no filter drops it. */
+static __always_inline bool call_explains(uint32_t fn)
+{
+	return fn == SHFL_FN_SET_UTF8 || fn == SHFL_FN_SET_SYMLINKS || maps_folder(fn) ||
+	       fn == SHFL_FN_UNMAP_FOLDER;
+}
+
 static __always_inline bool call_passes(uint32_t fn)
 {
-	if (fn == SHFL_FN_SET_UTF8)
+	if (call_explains(fn))
 		return true;
 	if (opt_functions && (fn >= 64 || !(opt_functions >> (fn & 63) & 1)))
 		return false;
 	return comm_passes();
-}
-
-static __always_inline bool maps_folder(uint32_t fn)
-{
-	return fn == SHFL_FN_MAP_FOLDER || fn == SHFL_FN_MAP_FOLDER_OLD;
 }
 
 /* What such a call returns tells whether later ones pass. */
@@ -206,9 +214,9 @@ static __always_inline bool objects_pass(struct call_state *state)
 {
 	const struct capture_call *call = &state->list.rec.call;
 
-	if ((!opt_has_share && !opt_has_path) || call->fn == SHFL_FN_SET_UTF8)
+	if (!opt_has_share && !opt_has_path)
 		return true;
-	if (objects_match(state))
+	if (objects_match(state) || call_explains(call->fn))
 		return true;
 	state->side.silent = 1;
 	return call_teaches(call->fn);
