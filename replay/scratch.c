@@ -112,7 +112,8 @@ static int scratch_add_share(struct scratch *scratch, const char *key, const cha
 		ret = -errno;
 	if (ret < 0) {
 		free(share.key);
-		free(share.path);
+		free(scratch->in_the_way);
+		scratch->in_the_way = share.path;
 		return ret;
 	}
 	scratch->shares[scratch->n_shares++] = share;
@@ -237,6 +238,7 @@ void scratch_clear(struct scratch *scratch)
 		free(scratch->shares[i].key);
 		free(scratch->shares[i].path);
 	}
+	free(scratch->in_the_way);
 	free(scratch->path);
 	memset(scratch, 0, sizeof(*scratch));
 }

@@ -30,6 +30,7 @@ struct scratch {
 	size_t n_onto;
 	struct scratch_share shares[SCRATCH_MAX_SHARES];
 	size_t n_shares;
+	char *in_the_way; /* the directory that could not be made for a share, or NULL */
 };
 
 /*
@@ -40,7 +41,8 @@ int scratch_create(const char *dir, bool used, struct scratch *ret);
 
 /*
  * The directory for a key, made when it is first asked for unless the share
- * "name" has one of the user's. The name may hold anything. -ENOSPC: too many.
+ * "name" has one of the user's. The name may hold anything. -ENOSPC: too many;
+ * -EEXIST: something is there, ->in_the_way.
  */
 int scratch_share(struct scratch *scratch, const char *key, const char *name,
 		  const struct scratch_share **ret);

@@ -19,7 +19,8 @@ static const char usage[] =
 	"Rebuilds in DIR what the trace FILE proves to have been in the shares before its\n"
 	"first call, one directory for each shared one, and names what it cannot know.\n"
 	"What was never read is zero, what nobody saw is not there.\n"
-	"  -f, --force      DIR may have files in it; none of them is changed\n"
+	"  -f, --force      DIR may have files in it; none of them is changed: an image\n"
+	"                   that is there already is in the way\n"
 	"  --to N           take what is told before call N\n"
 	"  --json           print the outcome as JSON\n"
 	"  -v, --verbose    name every file of which something is not known\n"
@@ -178,12 +179,16 @@ static void end_json(const struct image_report *report, const struct scratch *sc
 	       result->built, result->unbuilt, result->umask);
 }
 
-static int image_failed(const struct image_arguments *arguments, struct trace *trace, int error)
+static int image_failed(const struct image_arguments *arguments, struct trace *trace,
+			const struct scratch *scratch, int error)
 {
 	if (error == -EUCLEAN)
 		return view_damaged(arguments->file, trace_error(trace));
-	fprintf(stderr, "sftrace: cannot rebuild what was before %s in %s: %s\n", arguments->file,
-		arguments->dir, strerror(-error));
+	fprintf(stderr, "sftrace: cannot rebuild what was before %s in %s: %s%s%s%s\n",
+		arguments->file, arguments->dir, scratch->in_the_way ? scratch->in_the_way : "",
+		scratch->in_the_way ? ": " : "", strerror(-error),
+		error == -EEXIST ? " (--force changes no file: remove it, or name another DIR)"
+				 : "");
 	return SFTRACE_FAILED;
 }
 
@@ -199,7 +204,7 @@ static int image_in(struct trace *trace, const struct image_arguments *arguments
 	options.user = &report;
 	ret = image_rebuild(trace, &options, scratch, &result);
 	if (ret < 0)
-		return image_failed(arguments, trace, ret);
+		return image_failed(arguments, trace, scratch, ret);
 	if (arguments->json)
 		end_json(&report, scratch, &result);
 	else

@@ -49,6 +49,9 @@ gives 0 image -f --json "$trace" "$scratch/before"
 [ -e "$scratch/before/mine" ] || fail "image -f removed a file"
 sqlite3 :memory: "select json_array_length(readfile('$scratch/out'), '\$.shares')" | grep -qx 1 ||
 	fail "image --json: $(cat "$scratch/out")"
+gives 1 image -f "$trace" "$scratch/before"
+says "in $scratch/before: $scratch/before/0-[a-z]*: File exists"
+[ -e "$scratch/before/mine" ] || fail "image -f removed a file when it failed"
 gives 2 image "$trace"
 gives 1 image /dev/null "$scratch/none"
 
