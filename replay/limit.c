@@ -79,7 +79,7 @@ void limit_disk_end(const char *dir)
 
 bool limit_parse(const char *text, int64_t *ret)
 {
-	static const char units[] = "kMG";
+	static const char units[] = "kmg";
 	int64_t value;
 	char *end;
 
@@ -91,7 +91,7 @@ bool limit_parse(const char *text, int64_t *ret)
 		return false;
 	for (const char *unit = units; *unit && *end; unit++) {
 		value *= 1024;
-		if (*end == *unit && !end[1])
+		if (tolower((unsigned char)*end) == *unit && !end[1])
 			end++;
 	}
 	if (*end)

@@ -21,7 +21,7 @@ void limit_descriptors_end(const struct rlimit *before);
 int limit_disk(const char *dir, int64_t bytes);
 void limit_disk_end(const char *dir);
 
-/* "4096", "64k", "1M": bytes. */
+/* "4096", "64k", "1M": bytes; units in small or capital letters. */
 bool limit_parse(const char *text, int64_t *ret);
 
 #endif
