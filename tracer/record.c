@@ -25,6 +25,7 @@
 #include "recorder.h"
 #include "trace.h"
 #include "verbs.h"
+#include "view.h"
 
 #define PROGRESS_NS 500000000
 #define TICK_NS 5000000 /* while something else than time may have to be noticed */
@@ -439,22 +440,51 @@ static int completeness(const char *file)
 
 static void no_calls_say(const struct recording *recording)
 {
-	if (!recording->state.calls && !recording->state.unfinished)
+	if (!recording->options.side || *recording->options.side != 'g')
 		fprintf(stderr,
 			"sftrace: no calls: nothing that was recorded used %s (--service names "
 			"another)\n",
 			recording->options.service);
+	else
+		fprintf(stderr, "sftrace: no calls: %s\n",
+			recording->guest.agent ? "the guest's agent saw none"
+					       : "no agent in a guest connected");
 }
 
+/* Of either side, control events included. */
+struct tally {
+	int64_t ended, unfinished;
+};
+
+static void take_tally(void *user, sqlite3_stmt *stmt)
+{
+	struct tally *tally = user;
+
+	tally->unfinished = sqlite3_column_int64(stmt, 1);
+	tally->ended = sqlite3_column_int64(stmt, 0) - tally->unfinished;
+}
+
+/* What is in the trace, by its own word: the recorder knows the host's side only. */
 static int summary(struct recording *recording)
 {
-	const struct recorder_state *state = &recording->state;
+	const char *file = recording->options.output;
+	struct trace *trace = view_open(file);
+	struct tally tally = {0};
 
-	no_calls_say(recording);
-	fprintf(stderr, "sftrace: %s: %llu calls and control events, %llu unfinished\n",
-		recording->options.output, (unsigned long long)state->calls,
-		(unsigned long long)state->unfinished);
-	return completeness(recording->options.output);
+	if (!trace)
+		return SFTRACE_FAILED;
+	view_rows(trace, file,
+		  "SELECT (SELECT sum(n) FROM shape),"
+		  " (SELECT count(*) FROM call WHERE duration_ns IS NULL)",
+		  take_tally, &tally);
+	if (!tally.ended && !tally.unfinished)
+		no_calls_say(recording);
+	fprintf(stderr, "sftrace: %s: %lld calls and control events, %lld unfinished\n", file,
+		(long long)tally.ended, (long long)tally.unfinished);
+	if (!recording->options.side)
+		view_one_sided(trace, file);
+	trace_close(trace);
+	return completeness(file);
 }
 
 /* Another file has its name now: probes are in the old one. */
@@ -570,7 +600,8 @@ static int dumps_end(struct recording *recording)
 	recorder_close(recording->recorder, &recording->state);
 	recording->recorder = NULL;
 	spool_complain(recording, &recording->state);
-	no_calls_say(recording);
+	if (!recording->state.calls && !recording->state.unfinished)
+		no_calls_say(recording);
 	fprintf(stderr, "sftrace: %llu calls and control events, %u dump%s\n",
 		(unsigned long long)recording->state.calls, recording->n_dumps,
 		recording->n_dumps == 1 ? "" : "s");

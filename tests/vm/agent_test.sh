@@ -345,8 +345,22 @@ expect "of the client that makes the calls" 1 \
 # The recorder takes an agent's stream from a command's standard output.
 calls=$(sqlite3 "$trace" "select count(*) from calls")
 trace=$scratch/exec.db
-"$sftrace" record --side guest --guest "exec:cat '$work/alone.spool'" -o "$trace" -- true
+"$sftrace" record --side guest --guest "exec:cat '$work/alone.spool'" -o "$trace" -- true 2>"$scratch/err"
+cat "$scratch/err"
 expect "calls from an agent that a command runs" "$calls" "select count(*) from calls where complete"
+events=$(sqlite3 "$trace" "select count(*) from control")
+grep -q ": $((calls + events)) calls and control events, 0 unfinished" "$scratch/err" ||
+	fail "it does not count the guest's calls"
+grep -Eq "no calls|only" "$scratch/err" && fail "it misses calls of a side that was not asked for"
+# A host process that is not that guest's.
+status=0
+"$sftrace" record --guest "exec:cat '$work/alone.spool'" -o "$scratch/strangers.db" -- \
+	"$BUILD_DIR/tests/sf-drive" --service "$BUILD_DIR/lib/sfservice.so" --share "work=$work" \
+	write 5 512 >/dev/null 2>"$scratch/err" || status=$?
+cat "$scratch/err"
+[ $status != 1 ] || fail "the recording failed"
+grep -Eq "calls were seen by the guest only, [0-9]+ by the host only" "$scratch/err" ||
+	fail "it does not say that the sides saw different calls"
 status=0
 "$sftrace" record --side guest --guest 'exec:echo Permission denied >&2; exit 255' \
 	-o "$scratch/none.db" -- true 2>"$scratch/err" || status=$?
