@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "load.h"
@@ -57,6 +58,22 @@ static int status_of(const char *file)
 	return status;
 }
 
+/* A spool that is there twice, also by another name of the file: its events would be, too. */
+static const char *find_twice(char **files, int n)
+{
+	for (int i = 1; i < n; i++) {
+		struct stat st, other;
+
+		if (stat(files[i], &st))
+			continue;
+		for (int j = 0; j < i; j++)
+			if (!stat(files[j], &other) && st.st_dev == other.st_dev &&
+			    st.st_ino == other.st_ino)
+				return files[i];
+	}
+	return NULL;
+}
+
 int verb_merge(int argc, char **argv)
 {
 	static const struct option table[] = {
@@ -65,7 +82,7 @@ int verb_merge(int argc, char **argv)
 		{NULL, 0, NULL, 0},
 	};
 	struct load_options options = {.progress = isatty(STDERR_FILENO)};
-	const char *output = NULL;
+	const char *output = NULL, *twice;
 	char *message = NULL;
 	int option;
 
@@ -83,6 +100,9 @@ int verb_merge(int argc, char **argv)
 		return usage_error("-o FILE is missing");
 	if (optind == argc)
 		return usage_error("no spool file is named");
+	twice = find_twice(argv + optind, argc - optind);
+	if (twice)
+		return view_usage("merge", "the same spool twice: ", twice);
 	if (load_spools((const char *const *)argv + optind, (size_t)(argc - optind), output,
 			&options, &message))
 		return complain(message);

@@ -71,6 +71,16 @@ echo "== the same, merged from its spool"
 "$bin/sftrace" merge -o merged.db host.spool
 same "merged" merged.db
 
+ln host.spool again.spool
+for twice in host.spool ./host.spool again.spool; do
+	status=0
+	"$bin/sftrace" merge -o twice.db host.spool "$twice" 2>err || status=$?
+	[ "$status" = 2 ] || fail "the same spool twice: exit status 2, got $status"
+	says "the same spool twice: $twice"
+	[ ! -e twice.db ] || fail "a trace was made of the same spool twice"
+done
+rm again.spool
+
 echo "== loads that are killed"
 runs=10
 [ -z "${SFTRACE_SOAK:-}" ] || runs=100
