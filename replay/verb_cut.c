@@ -178,6 +178,9 @@ static int write_copy(struct cut *cut, struct trace *trace, size_t n_events)
 			message ? message : strerror(-rc));
 	else
 		printf("%s: %s\n", cut->out, note);
+	if (!rc && !cut->n_wanted)
+		fprintf(stderr, "sftrace: nothing in %s is what the options choose: %s is empty\n",
+			cut->file, cut->out);
 	free(message);
 	return rc;
 }
