@@ -98,12 +98,16 @@ static int read_key(const char *file, struct names *ret)
 	uint8_t bytes[KEY_BYTES_MAX];
 	FILE *in = fopen(file, "re");
 	size_t n = in ? fread(bytes, 1, sizeof(bytes), in) : 0;
+	int error = !in || ferror(in) ? errno : 0;
 
 	if (in)
 		fclose(in);
+	if (error) {
+		fprintf(stderr, "sftrace: cannot read the key %s: %s\n", file, strerror(error));
+		return -error;
+	}
 	if (n < 16) {
-		fprintf(stderr, "sftrace: %s is no key: it %s\n", file,
-			in ? "has less than 16 bytes" : strerror(errno));
+		fprintf(stderr, "sftrace: %s is no key: it has less than 16 bytes\n", file);
 		return -EINVAL;
 	}
 	ret->key[0] = names_hash(&first, bytes, n);
