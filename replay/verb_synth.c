@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "synth.h"
@@ -14,9 +15,19 @@
 static const char help[] =
 	"Usage: sftrace synth [OPTIONS] -o OUT [TEXT]\n"
 	"Makes the trace OUT of TEXT (or standard input): one call or control event a line,\n"
-	"as print shows them. What print --full wrote becomes the same calls again; of what\n"
-	"somebody writes, everything but the function may be left out, and then is what it\n"
-	"usually is. Lines that begin with # are comments.\n"
+	"as print shows them. What print --full wrote becomes the same calls again.\n"
+	"What somebody writes may leave out:\n"
+	"  id, time, program, client   the next, one later, synth, the one that connected last\n"
+	"  status, duration            VINF_SUCCESS, 1 us\n"
+	"  root, handle                mapped last; opened last and not closed (else it is "
+	"needed)\n"
+	"  delimiter, case_sensitive   '/', 1\n"
+	"  mount_point                 \"\"\n"
+	"  count                       length of the data; room for a listing or information\n"
+	"  offset, other flags, parms  0\n"
+	"Paths, names, and data to be written are needed. With #N, the number of parameters,\n"
+	"nothing is filled in. Strings are UTF-16 until the client says SET_UTF8(). Lines that\n"
+	"begin with # are comments.\n"
 	"\n"
 	"  -o FILE            the new trace\n"
 	"  -f, --force        replace OUT if it is a trace\n"
@@ -25,15 +36,15 @@ static const char help[] =
 	"Examples:\n"
 	"  sftrace print --full t.db >t.txt; sftrace synth -o same.db t.txt\n"
 	"  sftrace synth -o append.db <<'END'\n"
-	"  ADD_MAPPING(path=\"/work\", name=\"work\", flags=SHFL_ADD_MAPPING_F_WRITABLE,\n"
-	"    mount_point=\"\")                              (all in one line)\n"
+	"  ADD_MAPPING(path=\"/work\", name=\"work\", flags=SHFL_ADD_MAPPING_F_WRITABLE)\n"
 	"  connect(client=1, requestor=0x2)\n"
 	"  SET_UTF8()\n"
-	"  MAP_FOLDER(name=\"work\", delimiter='/', case_sensitive=1) = VINF_SUCCESS root=0\n"
-	"  CREATE(root=0, path=\"/a\", parms={flags=SHFL_CF_ACCESS_READWRITE, mode=0644})\n"
-	"    = VINF_SUCCESS result=SHFL_FILE_CREATED handle=1 mode=0100644\n"
-	"  WRITE(root=0, handle=1, offset=0, count=5, data=\"hello\") = VINF_SUCCESS\n"
-	"  END\n"
+	"  MAP_FOLDER(name=\"work\") = VINF_SUCCESS root=0\n"
+	"  CREATE(path=\"/a\", parms={flags=SHFL_CF_ACCESS_READWRITE, mode=0600}) = VINF_SUCCESS "
+	"result=SHFL_FILE_CREATED handle=1 mode=040100600\n"
+	"  WRITE(data=\"hello\") = VINF_SUCCESS offset=5\n"
+	"END\n"
+	"  sftrace replay append.db  it all happens as written\n"
 	"  sftrace record -o real.db -- sftrace replay append.db\n"
 	"                            with the results that the service really gives\n"
 	"\n"
@@ -92,6 +103,23 @@ static int synth(const struct arguments *arguments, FILE *in, char **ret_message
 	return rc;
 }
 
+/* NULL after complaining. A directory can be opened, but not read. */
+static FILE *open_text(const char *file)
+{
+	FILE *in = fopen(file, "re");
+	struct stat st;
+	int error = in ? 0 : errno;
+
+	if (in && fstat(fileno(in), &st) == 0 && S_ISDIR(st.st_mode))
+		error = EISDIR;
+	if (!error)
+		return in;
+	fprintf(stderr, "sftrace: cannot read %s: %s\n", file, strerror(error));
+	if (in)
+		fclose(in);
+	return NULL;
+}
+
 int verb_synth(int argc, char **argv)
 {
 	struct arguments arguments = {0};
@@ -102,12 +130,9 @@ int verb_synth(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	if (arguments.file) {
-		in = fopen(arguments.file, "re");
-		if (!in) {
-			fprintf(stderr, "sftrace: cannot read %s: %s\n", arguments.file,
-				strerror(errno));
+		in = open_text(arguments.file);
+		if (!in)
 			return SFTRACE_FAILED;
-		}
 	}
 	rc = synth(&arguments, in, &message);
 	if (rc)

@@ -114,6 +114,8 @@ done
 gives 1 synth -f -o "$out" tests/vm/lib.sh
 says "lib.sh, line 5, column 4: no such function: bin"
 [ ! -e "$out" ] || fail "synth leaves half a trace behind"
+gives 1 synth -f -o "$out" "$scratch"
+says "cannot read $scratch: Is a directory"
 echo "ok: print --full and synth: the same for $n traces and the guest's"
 
 # A directory of 50 000 entries: its listing takes more room than a file of the collection has.
