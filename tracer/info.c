@@ -188,17 +188,19 @@ static void show_when(struct info *info)
 {
 	int64_t first = view_number(info->trace, "first_ns");
 	int64_t last = view_number(info->trace, "last_ns");
-	time_t began = (time_t)((first + view_number(info->trace, "host.realtime_offset_ns")) /
-				1000000000);
+	int64_t offset = view_number(info->trace, "host.realtime_offset_ns");
+	time_t began = (time_t)((first + offset) / 1000000000);
 	char text[32] = "unknown";
 	struct tm tm;
 
-	if (first && gmtime_r(&began, &tm))
+	/* Without the offset, as in a redacted trace, nobody knows the date. */
+	if (first && offset && gmtime_r(&began, &tm))
 		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	if (info->json) {
 		printf(",\n  \"began\": \"%s\",\n  \"length_ns\": %" PRId64, text, last - first);
 	} else {
-		printf("began %s, ", text);
+		if (offset)
+			printf("began %s, ", text);
 		print_duration(stdout, last - first);
 		puts(" long");
 	}

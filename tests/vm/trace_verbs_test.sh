@@ -100,6 +100,12 @@ says "cannot read the key $scratch/nokey: No such file"
 gives 1 redact --key-file "$scratch" -f -o "$out" "$trace"
 says "cannot read the key $scratch: Is a directory"
 gives 2 redact --data some -o "$out" "$trace"
+gives 0 info "$trace"
+says '^began 20[0-9][0-9]-.* long$'
+gives 0 info "$out"
+says '^[0-9.]*[a-z]* long$'
+gives 0 info --json "$out"
+says '"began": "unknown"'
 echo "ok: redact"
 
 # print --full and synth
