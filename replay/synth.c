@@ -14,6 +14,7 @@
 
 #include "call_text.h"
 #include "hgcm_svc.h"
+#include "map.h"
 #include "print_call.h"
 #include "scan.h"
 
@@ -21,6 +22,7 @@
 #define MAX_NS (INT64_MAX / 8)
 #define NAME_ROOM (SHFLSTRING_HEADER_SIZE + 2 * SHFL_MAX_LEN)
 #define LINK_ROOM 4096
+#define LIST_ROOM 16384
 
 struct draft_memory {
 	bool given;
@@ -29,7 +31,7 @@ struct draft_memory {
 };
 
 struct draft_parm {
-	bool typed, sized, has_out, wanted; /* wanted: "...", there is memory */
+	bool given, typed, sized, has_out, wanted; /* wanted: "...", there is memory */
 	uint32_t type, size;
 	uint64_t in, out;
 	struct draft_memory before, after;
@@ -42,10 +44,14 @@ struct synth {
 	const struct shfl_fn_info *info;
 	struct draft_parm parms[SHFL_MAX_PARMS];
 	bool counted; /* #N was given */
+	bool numbered; /* its id was given: print wrote it */
 	unsigned n_given;
 	bool timed;
 	int64_t last_id, last_ns;
 	uint32_t client; /* that connected last */
+	uint32_t root; /* that was mapped last */
+	uint64_t handle; /* that was opened last and is not closed; or SHFL_HANDLE_NIL */
+	struct map utf16; /* clients that connected and did not say SET_UTF8 */
 	char *incomplete;
 };
 
@@ -247,6 +253,13 @@ static bool read_raw(struct synth *s, struct draft_memory *memory)
 	return !scan_is(&s->scan, "+") || scan_u32(&s->scan, 1u << 30, &memory->missing);
 }
 
+/* Strings are what the client said that they are; what print wrote says it of each. */
+static bool strings_are_utf16(const struct synth *s)
+{
+	return s->call.kind == TRACE_HOST_CALL ||
+	       (!s->numbered && map_get(&s->utf16, s->call.client));
+}
+
 static bool read_contents(struct synth *s, unsigned i, struct draft_memory *memory)
 {
 	enum text_kind kind = text_kind_of(&s->call, i);
@@ -256,8 +269,7 @@ static bool read_contents(struct synth *s, unsigned i, struct draft_memory *memo
 	if (kind == TEXT_RAW || scan_is(scan, "raw"))
 		return read_raw(s, memory);
 	if (kind == TEXT_STRING)
-		return read_string(s, scan_is(scan, "u") || s->call.kind == TRACE_HOST_CALL,
-				   &memory->bytes);
+		return read_string(s, scan_is(scan, "u") || strings_are_utf16(s), &memory->bytes);
 	if (kind == TEXT_LISTING || kind == TEXT_MAPPINGS)
 		return scan_expect(scan, "[") && read_array(s, kind, &memory->bytes);
 	return scan_expect(scan, "{") && read_structure(s, kind, &memory->bytes);
@@ -374,6 +386,7 @@ static bool read_parm(struct synth *s, unsigned i)
 	if (!parm->typed)
 		parm->type = usual_type(s, i);
 	parm->typed = true;
+	parm->given = true;
 	if (i >= s->n_given)
 		s->n_given = i + 1;
 	if (!is_integer(parm->type))
@@ -433,6 +446,11 @@ static bool read_created(struct synth *s, const struct text_field *field)
 	    !scan_append(&s->scan, &parm->after.bytes, &created, sizeof(created)))
 		return false;
 	parm->after.given = true;
+	if (!strcmp(field->name, "mode")) { /* print does not show that it is of this kind */
+		memcpy(&created, parm->after.bytes.data, sizeof(created));
+		created.Info.Attr.enmAdditional = SHFLFSOBJATTRADD_UNIX;
+		memcpy(parm->after.bytes.data, &created, sizeof(created));
+	}
 	return read_field(s, field, parm->after.bytes.data);
 }
 
@@ -585,6 +603,7 @@ static bool read_id_and_time(struct synth *s)
 		if (id > INT64_MAX)
 			return scan_fail(&s->scan, "no id is that big");
 		s->call.call_id = (int64_t)id;
+		s->numbered = true;
 		scan_spaces(&s->scan);
 	}
 	if (!isdigit((unsigned char)*s->scan.at) && *s->scan.at != '-')
@@ -745,6 +764,148 @@ static bool fill_memory(struct synth *s, unsigned i, struct draft_parm *parm)
 	return fill_wanted(s, i, parm);
 }
 
+/* Parameters that are left out. */
+
+static bool is_needed(struct synth *s, unsigned i)
+{
+	return scan_fail(&s->scan, "%s needs its parameter %s", s->info->name,
+			 s->info->parms[i].name);
+}
+
+/* As many bytes as there are, or as it takes. */
+static bool usual_count(struct synth *s, unsigned i)
+{
+	struct draft_parm *count = &s->parms[i];
+	const struct draft_parm *data = &s->parms[i + 1];
+	uint32_t before = memory_length(&data->before), after = memory_length(&data->after);
+	int flags = shfl_parm_find(s->info, SHFL_ROLE_FLAGS);
+
+	count->in = before > after ? before : after;
+	if (data->sized)
+		count->in = data->size;
+	else if (s->call.fn == SHFL_FN_LIST)
+		count->in = count->in > LIST_ROOM ? count->in : LIST_ROOM;
+	else if (s->call.fn == SHFL_FN_INFORMATION && !count->in)
+		count->in = s->parms[flags].in & SHFL_INFO_VOLUME ? sizeof(SHFLVOLINFO)
+								  : sizeof(SHFLFSOBJINFO);
+	else if (!data->before.given && !data->after.given && count->has_out)
+		count->in = count->out;
+	else if (!data->before.given && !data->after.given)
+		return is_needed(s, i);
+	if (s->call.fn == SHFL_FN_LIST && !count->has_out && data->after.given) {
+		count->has_out = true;
+		count->out = after;
+	}
+	return true;
+}
+
+static bool usual_integer(struct synth *s, unsigned i)
+{
+	struct draft_parm *parm = &s->parms[i];
+
+	switch (s->info->parms[i].role) {
+	case SHFL_ROLE_ROOT:
+		parm->in = s->root;
+		break;
+	case SHFL_ROLE_HANDLE:
+		parm->in = s->handle;
+		return s->handle != SHFL_HANDLE_NIL || is_needed(s, i);
+	case SHFL_ROLE_DELIMITER:
+		parm->in = '/';
+		break;
+	case SHFL_ROLE_FLAGS:
+		parm->in = !strcmp(s->info->parms[i].name, "case_sensitive");
+		break;
+	case SHFL_ROLE_LENGTH:
+		return is_needed(s, i);
+	case SHFL_ROLE_COUNT:
+		return s->call.fn != SHFL_FN_COPY_FILE_PART ? usual_count(s, i) : is_needed(s, i);
+	default: /* flags, offsets and positions: 0 */
+		break;
+	}
+	return true;
+}
+
+static bool usual_memory(struct synth *s, unsigned i)
+{
+	const struct shfl_parm_info *info = &s->info->parms[i];
+	struct scan_bytes nothing = {0};
+	bool ok;
+
+	if (info->direction == SHFL_DIR_IN && s->call.kind == TRACE_HOST_CALL &&
+	    !strcmp(info->name, "mount_point")) {
+		s->parms[i].before.given = true;
+		ok = append_string(s, &nothing, true, &s->parms[i].before.bytes);
+		free(nothing.data);
+		return ok;
+	}
+	if (info->direction == SHFL_DIR_IN && info->role != SHFL_ROLE_PATTERN &&
+	    info->role != SHFL_ROLE_LED)
+		return is_needed(s, i);
+	return true;
+}
+
+/* A number of parameters that is given says that there are no others. */
+static bool fill_left_out(struct synth *s)
+{
+	for (unsigned i = 0; s->info && !s->counted && i < s->info->n_parms; i++) {
+		struct draft_parm *parm = &s->parms[i];
+		uint32_t type = parm->typed ? parm->type : print_usual_type(&s->info->parms[i]);
+
+		if (parm->given || !(s->info->parms[i].direction & SHFL_DIR_IN))
+			continue;
+		if (!(is_integer(type) ? usual_integer(s, i) : usual_memory(s, i)))
+			return false;
+	}
+	return true;
+}
+
+/* What later lines may leave out. */
+
+static void note_created(struct synth *s)
+{
+	const struct scan_bytes *after = &s->parms[2].after.bytes;
+	SHFLCREATEPARMS created;
+
+	if (s->call.n_parms != 3 || after->n < sizeof(created) || VBOX_FAILURE(s->call.status))
+		return;
+	memcpy(&created, after->data, sizeof(created));
+	if (created.Handle != SHFL_HANDLE_NIL)
+		s->handle = created.Handle;
+}
+
+static bool note_client(struct synth *s, bool utf16)
+{
+	if (!utf16)
+		map_take(&s->utf16, s->call.client);
+	else if (map_put(&s->utf16, s->call.client, s))
+		return scan_fail(&s->scan, "out of memory");
+	return true;
+}
+
+static bool note_call(struct synth *s)
+{
+	const struct trace_call *call = &s->call;
+
+	if (call->kind == TRACE_CONNECT || call->kind == TRACE_DISCONNECT)
+		return note_client(s, call->kind == TRACE_CONNECT);
+	if (call->kind != TRACE_CALL || VBOX_FAILURE(call->status))
+		return true;
+	if (call->fn == SHFL_FN_SET_UTF8 ||
+	    (call->fn == SHFL_FN_QUERY_MAPPINGS && s->parms[0].in & SHFL_MF_UTF8))
+		return note_client(s, false);
+	if (call->fn == SHFL_FN_CREATE)
+		note_created(s);
+	if (call->fn == SHFL_FN_CLOSE && s->parms[1].in == s->handle)
+		s->handle = SHFL_HANDLE_NIL;
+	if (call->fn == SHFL_FN_CLOSE_AND_REMOVE && s->parms[3].in == s->handle)
+		s->handle = SHFL_HANDLE_NIL;
+	if ((call->fn == SHFL_FN_MAP_FOLDER || call->fn == SHFL_FN_MAP_FOLDER_OLD) &&
+	    s->parms[1].has_out)
+		s->root = (uint32_t)s->parms[1].out;
+	return true;
+}
+
 static bool store_memory(struct synth *s, const struct draft_memory *memory, int64_t *ret)
 {
 	if (!memory->given)
@@ -802,6 +963,7 @@ static void begin_call(struct synth *s)
 	}
 	memset(s->parms, 0, sizeof(s->parms));
 	s->counted = false;
+	s->numbered = false;
 	s->timed = false;
 	s->n_given = 0;
 	s->info = NULL;
@@ -823,7 +985,8 @@ static bool read_call(struct synth *s)
 		return false;
 	if (s->call.start_ns < -MAX_NS || s->call.start_ns > MAX_NS)
 		return scan_fail(&s->scan, "the time is too far away");
-	if (!(read_duration(s) && read_extras(s) && fill_call(s)))
+	if (!(read_duration(s) && read_extras(s) && fill_left_out(s) && fill_call(s) &&
+	      note_call(s)))
 		return false;
 	if (trace_add_call(s->trace, &s->call, NULL, 0))
 		return scan_fail(&s->scan, "%s", trace_error(s->trace));
@@ -910,6 +1073,7 @@ int synth_read(FILE *in, const char *name, struct trace *trace, char **ret_messa
 		return rc;
 	s->trace = trace;
 	s->client = 1;
+	s->handle = SHFL_HANDLE_NIL;
 	rc = synth_lines(s, in, name, ret_message);
 	if (!rc) {
 		rc = trace_finish(trace, s->incomplete);
@@ -917,6 +1081,7 @@ int synth_read(FILE *in, const char *name, struct trace *trace, char **ret_messa
 			*ret_message = NULL;
 	}
 	begin_call(s);
+	map_clear(&s->utf16, NULL);
 	free(s->incomplete);
 	free(s);
 	return rc;

@@ -442,6 +442,12 @@ static const struct {
 	{"5: SET_UTF8()\n5: SET_UTF8()", "line 2, column 14: call 5 comes after call 5"},
 	{"dd[x] SET_UTF8()", "a number should stand"},
 	{"\"dd\" SET_UTF8()", "'[' should stand"},
+	{"READ(count=5)", "READ needs its parameter handle"},
+	{"CREATE() = 0", "line 1, column 13: CREATE needs its parameter path"},
+	{"WRITE(handle=1)", "WRITE needs its parameter count"},
+	{"WRITE(handle=1, count=5)", "WRITE needs its parameter data"},
+	{"SET_FILE_SIZE(handle=1)", "SET_FILE_SIZE needs its parameter size"},
+	{"CREATE(path=\"/a\") = 0 handle=1\nCLOSE()\nFLUSH()", "line 3, column 8: FLUSH needs"},
 	{"@magic", "@meta or @incomplete"},
 	{"@meta \"a\"", "'\"' should stand"},
 };
@@ -457,5 +463,53 @@ Test(verbs_hostile, mistakes_in_texts)
 			  message);
 		cr_assert(strstr(message, "text, line "), "%s", message);
 		free(message);
+	}
+}
+
+/* What is left out, and the same written. */
+static const struct {
+	const char *brief, *full;
+} usual[] = {
+	{"ADD_MAPPING(path=\"/w\", name=\"w\", flags=1)",
+	 "ADD_MAPPING(path=\"/w\", name=\"w\", flags=1, mount_point=\"\")"},
+	{"MAP_FOLDER(name=\"w\")", "MAP_FOLDER(name=\"w\", delimiter='/', case_sensitive=1)"},
+	{"WRITE(handle=7, data=\"abc\")",
+	 "WRITE(root=0, handle=7, offset=0, count=3, data=\"abc\")"},
+	{"INFORMATION(handle=7)", "INFORMATION(handle=7, flags=0, count=92, info={})"},
+	{"MAP_FOLDER(name=\"w\") = 0 root=3\nCREATE(path=\"/a\") = 0 handle=9\nFLUSH()",
+	 "MAP_FOLDER(name=\"w\") = 0 root=3\nCREATE(root=3, path=\"/a\") = 0 handle=9\n"
+	 "FLUSH(root=3, handle=9)"},
+	{"connect(client=1)\nREMOVE(path=\"/a\")\nSET_UTF8()\nREMOVE(path=\"/a\")",
+	 "connect(client=1)\nREMOVE(path=u\"/a\")\nSET_UTF8()\nREMOVE(path=\"/a\")"},
+};
+
+static char *full_text(const char *brief)
+{
+	char *text = NULL, *message = NULL;
+	struct print_context context = {.strlen = 32};
+	struct trace_cursor *cursor;
+	struct trace_call call;
+	size_t size;
+
+	cr_assert(synthesised(brief, strlen(brief), &message), "%s: %s", brief, message);
+	context.trace = open_or_not(variant);
+	context.out = open_memstream(&text, &size);
+	cr_assert_eq(trace_events(context.trace, &cursor), 0);
+	while (trace_next(cursor, &call) == 1)
+		cr_assert_eq(print_call_full(&context, &call), 0);
+	trace_cursor_close(cursor);
+	trace_close(context.trace);
+	fclose(context.out);
+	return text;
+}
+
+Test(verbs_hostile, left_out)
+{
+	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+		char *brief = full_text(usual[i].brief), *full = full_text(usual[i].full);
+
+		cr_assert_str_eq(brief, full);
+		free(brief);
+		free(full);
 	}
 }
