@@ -39,6 +39,8 @@ struct load {
 	uint32_t *guest_of; /* for each of the host's calls: index of the guest's, or MATCH_NONE */
 	struct lonely *lonely; /* sorted by time */
 	size_t n_lonely;
+	bool filtered; /* the host kept only some calls: of the guest's only those belong here */
+	size_t n_filtered; /* calls of the guest that were left out for it */
 	struct place *places[3]; /* of the sides' losses, by index */
 	struct match_counts counts;
 	uint32_t process; /* of the host: the guest's virtual machine */
@@ -191,6 +193,47 @@ static int align_clock(struct load *load, const struct match_side *guest,
 	return rc == -ENODATA ? 0 : rc;
 }
 
+static bool is_filtered(const struct spool_side *host)
+{
+	for (size_t i = 0; i < host->n_notes; i++)
+		if (host->notes[i].key && !strcmp(host->notes[i].key, "filter"))
+			return true;
+	return false;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct match_call *left = a, *right = b;
+
+	if (left->key != right->key)
+		return left->key < right->key ? -1 : 1;
+	return (left->path > right->path) - (left->path < right->path);
+}
+
+/*
+ * What a filter on the host dropped is no part of the order either: only guest
+ * calls that look like one that the host kept are left.
+ */
+static int filter_guest(struct match_side *guest, const struct match_side *host)
+{
+	struct match_call *kept = calloc(host->n + 1, sizeof(*kept));
+	size_t n = 0;
+
+	if (!kept)
+		return -ENOMEM;
+	memcpy(kept, host->calls, host->n * sizeof(*kept));
+	qsort(kept, host->n, sizeof(*kept), by_key);
+	for (size_t i = 0; i < guest->n; i++) {
+		if (!bsearch(&guest->calls[i], kept, host->n, sizeof(*kept), by_key))
+			continue;
+		guest->calls[n] = guest->calls[i];
+		guest->index[n++] = guest->index[i];
+	}
+	guest->n = n;
+	free(kept);
+	return 0;
+}
+
 /* Keeps the result in terms of the index; what the host did not see becomes lonely. */
 static int keep_matches(struct load *load, const struct match_side *guest,
 			const struct match_side *host, const uint32_t *guest_of)
@@ -209,7 +252,7 @@ static int keep_matches(struct load *load, const struct match_side *guest,
 		load->guest_of[host->index[i]] = guest->index[guest_of[i]];
 		seen[guest->index[guest_of[i]]] = true;
 	}
-	for (size_t i = 0; i < guest->n; i++)
+	for (size_t i = 0; !load->filtered && i < guest->n; i++)
 		if (!seen[guest->index[i]])
 			load->lonely[load->n_lonely++] = (struct lonely){
 				guest->calls[i].enter_ns,
@@ -283,9 +326,13 @@ static int match_sides(struct load *load, struct match_side *guest, struct match
 {
 	uint32_t *guest_of = NULL;
 	int rc = match_side_init(load, CAPTURE_SIDE_GUEST, guest);
+	size_t n_guest = guest->n;
 
+	load->filtered = is_filtered(&load->sides[CAPTURE_SIDE_HOST]);
 	if (!rc)
 		rc = match_side_init(load, CAPTURE_SIDE_HOST, host);
+	if (!rc && load->filtered)
+		rc = filter_guest(guest, host);
 	if (!rc)
 		rc = choose_process(load, guest, host);
 	if (!rc) {
@@ -298,6 +345,8 @@ static int match_sides(struct load *load, struct match_side *guest, struct match
 		rc = align_clock(load, guest, host, guest_of);
 	if (!rc)
 		rc = keep_matches(load, guest, host, guest_of);
+	if (!rc && load->filtered)
+		load->n_filtered = n_guest - load->counts.matched;
 	free(guest_of);
 	return rc;
 }
@@ -573,6 +622,8 @@ static int write_match(struct load *load)
 		rc = write_number(load, "match.calls", (int64_t)load->counts.matched);
 		if (!rc)
 			rc = write_number(load, "match.ambiguous", (int64_t)load->counts.ambiguous);
+		if (!rc && load->filtered)
+			rc = write_number(load, "match.filtered", (int64_t)load->n_filtered);
 	}
 	return rc;
 }

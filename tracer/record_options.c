@@ -97,7 +97,8 @@ static void help(void)
 	     "come and go, a client's settings (SET_UTF8, SET_SYMLINKS) and the shares that it\n"
 	     "maps are recorded all the same. What else a call depends on is not, such as the\n"
 	     "CREATE of its handle: such a trace replays only in part. For a part that replays,\n"
-	     "record everything and use sftrace cut.\n"
+	     "record everything and use sftrace cut. The host's kernel filters; of a guest's\n"
+	     "calls those stay that the host recorded, and all its file system operations.\n"
 	     "\n"
 	     "SIGUSR1 has the calls in flight written at once; otherwise they are every 2 s.\n"
 	     "SIGINT and SIGTERM end the recording in good order.\n"
@@ -353,6 +354,15 @@ static const char *take_option(struct record_options *options, const char **serv
 	}
 }
 
+static bool has_filter(const struct probe_filter *filter)
+{
+	char *text = record_filter_text(filter);
+	bool any = text != NULL;
+
+	free(text);
+	return any;
+}
+
 /* Options that make no sense together, as a format with the name of one; NULL: none. */
 static const char *conflict(const struct record_options *options, const char **ret_name)
 {
@@ -364,6 +374,9 @@ static const char *conflict(const struct record_options *options, const char **r
 	*ret_name = "a command or --guest";
 	if (options->side && !options->guest && !options->command && *options->side == 'g')
 		return "--side guest needs %s";
+	*ret_name = "a filter";
+	if (options->side && *options->side == 'g' && has_filter(&options->filter))
+		return "--side guest and %s exclude each other";
 	*ret_name = flight->on_failed || flight->slower_ns ? "--dump-on" : "";
 	if (!flight->bytes)
 		return **ret_name ? "%s needs --ring" : NULL;

@@ -318,6 +318,31 @@ Test(load, what_only_one_side_saw_stays_in_place)
 			"1");
 }
 
+/* The host kept every fourth write: never enough in a row to match them in the order of all. */
+Test(load, a_filter_on_the_host_is_one_on_the_guest)
+{
+	struct made_call made;
+
+	put_meta(&host, "filter", "path /a");
+	for (uint64_t i = 1; i <= 300; i++) {
+		made = guest_write(50 + i, 10000000000 + i * 1000000, i * 4096);
+		put_call(&guest, &made);
+		made = host_write(i, 10000000000 + i * 1000000, i * 4096);
+		if (i % 4 == 0)
+			put_call(&host, &made);
+	}
+	load_both();
+	cr_assert_query(&f,
+			"SELECT side || '|' || count(*) || '|' || max(offset % 16384) FROM calls"
+			" GROUP BY side",
+			"both|75|0");
+	cr_assert_query(
+		&f,
+		"SELECT group_concat(key || '=' || value) FROM (SELECT * FROM meta WHERE key"
+		" IN ('match.calls', 'match.filtered') ORDER BY key)",
+		"match.calls=75,match.filtered=225");
+}
+
 Test(load, a_cancelled_call_keeps_both_statuses)
 {
 	struct made_call made = host_write(1, 10000000000, 0);

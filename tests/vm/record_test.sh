@@ -257,6 +257,8 @@ done
 record 2 --share $'\xff' -- true
 record 2 -P $'/a\xc3' -- true
 record 2 --side guest
+record 2 --side guest -P /a -- true
+says "--side guest and a filter exclude each other"
 record 2 --side host --guest unix:x -- true
 
 echo "== a call that is completed later, by another event"
