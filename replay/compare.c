@@ -375,6 +375,7 @@ static bool compare_name(const struct comparison *c, unsigned i)
 	}
 	expected = trace_shflstring(recorded->data, recorded->captured, c->call->utf16);
 	got = trace_shflstring(memory, size, c->call->utf16);
+	*c->uncompared |= !expected && recorded->captured < recorded->length;
 	same = compare_texts(c, i, expected, got ? got : "no string");
 	free(expected);
 	free(got);
@@ -387,7 +388,7 @@ static bool compare_link(const struct comparison *c, unsigned i)
 	const uint8_t *memory = replay_memory(c->call, i, &size);
 	const struct payload *recorded = &c->call->out[i];
 	char *expected, *got;
-	bool same;
+	bool same, cut;
 
 	if (!(c->options->what & COMPARE_NAMES) || !memory || VBOX_FAILURE(c->call->event.status))
 		return true;
@@ -396,7 +397,11 @@ static bool compare_link(const struct comparison *c, unsigned i)
 		return true;
 	}
 	expected = strndup((const char *)recorded->data, recorded->captured);
-	got = strndup((const char *)memory, size);
+	cut = recorded->captured < recorded->length && expected &&
+	      strlen(expected) == recorded->captured;
+	*c->uncompared |= cut;
+	got = strndup((const char *)memory,
+		      cut && recorded->captured < size ? recorded->captured : size);
 	same = compare_texts(c, i, expected, got);
 	free(expected);
 	free(got);
@@ -413,6 +418,7 @@ static bool compare_mappings(const struct comparison *c, unsigned i)
 
 	if (!memory || VBOX_FAILURE(c->call->event.status))
 		return true;
+	*c->uncompared |= recorded->captured < recorded->length;
 	n = (recorded->captured < size ? recorded->captured : size) / sizeof(SHFLMAPPING);
 	for (uint32_t at = 0; same && at < n; at++) {
 		SHFLMAPPING expected, got;

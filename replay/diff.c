@@ -34,6 +34,7 @@ struct diff {
 	struct diff_side a, b;
 	struct replay_call pair;
 	struct map listings; /* by a's handle: struct listing */
+	bool uncompared; /* something of this pair is not all there */
 	char **message;
 };
 
@@ -111,50 +112,56 @@ static bool differs(struct diff *diff, struct replay_finding *finding, const cha
 	return compare_differs(finding, what, "", "");
 }
 
-static bool same_bytes(const struct payload *a, const struct payload *b)
+static bool is_cut(const struct payload *payload)
+{
+	return payload->captured < payload->length;
+}
+
+static bool same_bytes(struct diff *diff, const struct payload *a, const struct payload *b)
 {
 	uint32_t n = a->captured < b->captured ? a->captured : b->captured;
 
+	diff->uncompared |= is_cut(a) || is_cut(b);
 	if (!n || a->length != b->length)
 		return a->length == b->length;
 	return memcmp(a->data, b->data, n) == 0;
 }
 
 /* What a guest asks for: flags, mode and size; times and handles are anything. */
-static bool same_request(const struct payload *a, const struct payload *b)
+static bool same_request(struct diff *diff, const struct payload *a, const struct payload *b)
 {
 	SHFLCREATEPARMS before, after;
 
 	if (!payload_copy(a, &before, sizeof(before)) || !payload_copy(b, &after, sizeof(after)))
-		return same_bytes(a, b);
+		return same_bytes(diff, a, b);
 	return before.CreateFlags == after.CreateFlags &&
 	       before.Info.Attr.fMode == after.Info.Attr.fMode &&
 	       before.Info.cbObject == after.Info.cbObject;
 }
 
-static bool same_settings(const struct payload *a, const struct payload *b)
+static bool same_settings(struct diff *diff, const struct payload *a, const struct payload *b)
 {
 	SHFLFSOBJINFO before, after;
 
 	if (!payload_copy(a, &before, sizeof(before)) || !payload_copy(b, &after, sizeof(after)))
-		return same_bytes(a, b);
+		return same_bytes(diff, a, b);
 	return before.Attr.fMode == after.Attr.fMode && before.cbObject == after.cbObject;
 }
 
-static bool same_memory(const struct diff *diff, const struct shfl_parm_info *info,
+static bool same_memory(struct diff *diff, const struct shfl_parm_info *info,
 			const struct payload *a, const struct payload *b)
 {
 	bool sets =
 		diff->a.call.fn == SHFL_FN_INFORMATION && diff->a.call.parms[2].in & SHFL_INFO_SET;
 
 	if (info->role == SHFL_ROLE_CREATE_PARMS)
-		return same_request(a, b);
+		return same_request(diff, a, b);
 	if (info->role == SHFL_ROLE_INFO_BUFFER)
-		return !sets || same_settings(a, b);
+		return !sets || same_settings(diff, a, b);
 	if (info->direction != SHFL_DIR_IN) /* only its room matters */
 		return true;
 	return (diff->a.call.kind == TRACE_HOST_CALL && info->role == SHFL_ROLE_PATH) ||
-	       same_bytes(a, b);
+	       same_bytes(diff, a, b);
 }
 
 static bool is_compared(const struct shfl_parm_info *info)
@@ -214,6 +221,13 @@ static int same_inputs(struct diff *diff, struct replay_finding *finding, bool *
 
 /* What came out: the second trace's as the live side of a replay. */
 
+/* What the second trace lacks cannot be expected: the first one's is cut as short. */
+static void cut_alike(struct payload *expected, const struct payload *got)
+{
+	if ((is_cut(got) || !got->data) && got->captured < expected->captured)
+		expected->captured = got->captured;
+}
+
 static int pair_memory(struct diff *diff, unsigned i)
 {
 	struct replay_call *pair = &diff->pair;
@@ -228,6 +242,7 @@ static int pair_memory(struct diff *diff, unsigned i)
 	if (pair->buffers[i].memory && payload.captured)
 		memcpy(pair->buffers[i].memory, payload.data,
 		       payload.captured < size ? payload.captured : size);
+	cut_alike(&pair->out[i], &payload);
 	payload_clear(&payload);
 	return pair->buffers[i].memory ? 0 : diff_fail(diff, -EINVAL, "a parameter is too big");
 }
@@ -296,13 +311,12 @@ static int same_results(struct diff *diff, struct replay_finding *finding, bool 
 {
 	static const struct listing_source more = {no_more, NULL};
 	struct compare_options options = {.what = diff->options->what};
-	bool uncompared = false;
 	int rc = pair_results(diff);
 
 	if (rc)
 		return rc;
-	*same = compare_call(&options, &diff->pair, listing_of(diff), &more, finding, &uncompared);
-	diff->result->uncompared += uncompared && *same;
+	*same = compare_call(&options, &diff->pair, listing_of(diff), &more, finding,
+			     &diff->uncompared);
 	return 0;
 }
 
@@ -336,6 +350,7 @@ static int compare_pair(struct diff *diff)
 	bool same = true;
 	int rc = load_pair(diff);
 
+	diff->uncompared = false;
 	if (!rc && (diff->a.call.flags & unfinished) != (diff->b.call.flags & unfinished))
 		same = differs(diff, &finding, "whether it ended");
 	else if (!rc)
@@ -344,10 +359,12 @@ static int compare_pair(struct diff *diff)
 		rc = same_results(diff, &finding, &same);
 	if (rc)
 		return rc;
-	if (same)
-		diff->result->same++;
-	else
+	if (!same) {
 		found(diff, DIFF_CHANGED, &finding);
+		return 0;
+	}
+	diff->result->same++;
+	diff->result->uncompared += diff->uncompared;
 	return 0;
 }
 
