@@ -17,7 +17,7 @@ mkdir "$shared/work"
 # Called at the end; what has to be undone first is put in its own cleanup.
 cleanup() { :; }
 leave() {
-	cleanup
+	cleanup || : # what is gone already is no failure
 	rm -rf "$scratch" "$shared"
 }
 trap leave EXIT

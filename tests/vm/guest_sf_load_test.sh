@@ -15,7 +15,7 @@ mkdir "$shared/gone"
 # The directory goes once the guest says so.
 while [ ! -e "$shared/gone/please" ]; do sleep 0.1; done && rm -rf "$shared/gone" &
 remover=$!
-cleanup() { kill $remover 2>/dev/null || :; }
+cleanup() { kill $remover 2>/dev/null; }
 
 cat >"$shared/guest.sh" <<'GUEST'
 set -eu
