@@ -582,7 +582,7 @@ size_t depend_count(const struct depend *depend)
 struct completion {
 	struct depend *depend;
 	bool *chosen;
-	uint32_t *todo;
+	uint32_t *pending;
 	size_t n;
 };
 
@@ -591,7 +591,7 @@ static void choose(struct completion *completion, uint32_t index)
 	if (completion->chosen[index])
 		return;
 	completion->chosen[index] = true;
-	completion->todo[completion->n++] = index;
+	completion->pending[completion->n++] = index;
 }
 
 /* The changes of one path before an event. */
@@ -648,16 +648,16 @@ int depend_complete(struct depend *depend, bool *chosen, enum depend_what what)
 {
 	struct completion completion = {depend, chosen, NULL, 0};
 
-	completion.todo = calloc(depend->n_events + 1, sizeof(*completion.todo));
-	if (!completion.todo)
+	completion.pending = calloc(depend->n_events + 1, sizeof(*completion.pending));
+	if (!completion.pending)
 		return -ENOMEM;
 	for (size_t i = 0; i < depend->n_nodes; i++)
 		depend->nodes[i].done = 0;
 	for (uint32_t i = 0; i < depend->n_events; i++)
 		if (chosen[i])
-			completion.todo[completion.n++] = i;
+			completion.pending[completion.n++] = i;
 	while (completion.n) {
-		uint32_t index = completion.todo[--completion.n];
+		uint32_t index = completion.pending[--completion.n];
 
 		for (int i = 0; i < NEEDS; i++)
 			if (event_of(depend, index)->call[i])
@@ -665,7 +665,7 @@ int depend_complete(struct depend *depend, bool *chosen, enum depend_what what)
 		if (what == DEPEND_STATE)
 			choose_state(&completion, index);
 	}
-	free(completion.todo);
+	free(completion.pending);
 	return 0;
 }
 
