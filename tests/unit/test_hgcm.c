@@ -341,6 +341,16 @@ Test(hgcm, cancel_tells_the_service)
 	cr_assert_eq(result.n_done, 0);
 }
 
+Test(hgcm, giving_up_tells_the_service)
+{
+	VBOXHGCMSVCPARM parms[2] = {parm32(0), parm32(0)};
+
+	cr_assert_eq(call(ECHO_FN_PARK, 1, parms, HGCM_WAIT_NEVER), VERR_CANCELLED);
+	call(ECHO_FN_CANCELS, 2, parms, HGCM_WAIT_ALWAYS);
+	cr_assert_eq(parms[0].u.uint32, 1);
+	cr_assert_eq(parms[1].u.uint32, 1);
+}
+
 static void check_string(uint32_t index, const uint16_t *text, size_t bytes, uint32_t flags)
 {
 	uint16_t buffer[16] = {0};

@@ -628,11 +628,40 @@ cleanup:
 	return status;
 }
 
+/* Tells the service that some call of this client is marked as cancelled. */
+static void service_tell_cancelled(struct hgcm_service *service, uint32_t id)
+{
+	struct client *client;
+
+	if (!service->table.pfnCancelled)
+		return;
+	pthread_mutex_lock(&service->entry);
+	client = *client_find(service, id);
+	if (client)
+		service->table.pfnCancelled(service->table.pvService, id, client->data);
+	pthread_mutex_unlock(&service->entry);
+}
+
+/* A service that has to wait is told that nobody will: it may end the call at once. */
+static void call_try_no_longer(struct call *call)
+{
+	bool waits;
+
+	pthread_mutex_lock(&calls_lock);
+	waits = !call->ended;
+	call->cancelled = waits;
+	pthread_mutex_unlock(&calls_lock);
+	if (waits)
+		service_tell_cancelled(call->service, call->client);
+}
+
 /* Decides what becomes of a call that the service returned from. */
 static int32_t call_leave(struct call *call, enum hgcm_wait wait, hgcm_done *done, void *user)
 {
 	int32_t status;
 
+	if (wait == HGCM_WAIT_NEVER)
+		call_try_no_longer(call);
 	pthread_mutex_lock(&calls_lock);
 	while (!call->ended && wait == HGCM_WAIT_ALWAYS)
 		pthread_cond_wait(&call_ended, &calls_lock);
@@ -687,13 +716,7 @@ static uint32_t call_mark_cancelled(const struct hgcm_service *service, const vo
 void hgcm_cancel(struct hgcm_service *service, void *user)
 {
 	uint32_t id = call_mark_cancelled(service, user);
-	struct client *client;
 
-	if (!id || !service->table.pfnCancelled)
-		return;
-	pthread_mutex_lock(&service->entry);
-	client = *client_find(service, id);
-	if (client)
-		service->table.pfnCancelled(service->table.pvService, id, client->data);
-	pthread_mutex_unlock(&service->entry);
+	if (id)
+		service_tell_cancelled(service, id);
 }

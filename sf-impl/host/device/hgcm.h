@@ -17,7 +17,11 @@ struct hgcm_service;
  * its pfnCall returns.
  */
 enum hgcm_wait {
-	HGCM_WAIT_NEVER, /* end it with VERR_CANCELLED; the service's later completion is dropped */
+	/*
+	 * Cancel it: the service may end it at once, with a status of its own; if not it
+	 * ends with VERR_CANCELLED, and the service's later completion is dropped.
+	 */
+	HGCM_WAIT_NEVER,
 	HGCM_WAIT_ALWAYS, /* wait for the completion, from whatever thread it comes */
 	HGCM_WAIT_LATER /* return; "done" is called when it completes */
 };
