@@ -16,6 +16,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +54,9 @@
 	})
 
 struct driver_call_state { /* what a call handle points to */
-	int completions;
+	atomic_int completions; /* maybe by another thread */
 	int32_t status;
+	atomic_bool cancelled; /* what pfnIsCallCancelled says */
 };
 
 struct client {
@@ -82,9 +84,14 @@ static int driver_complete(VBOXHGCMCALLHANDLE call, int32_t status)
 {
 	struct driver_call_state *state = (struct driver_call_state *)call;
 
-	state->completions++;
 	state->status = status;
+	state->completions++;
 	return VINF_SUCCESS;
+}
+
+static bool driver_is_cancelled(VBOXHGCMCALLHANDLE call)
+{
+	return ((struct driver_call_state *)call)->cancelled;
 }
 
 static bool driver_is_restored(VBOXHGCMCALLHANDLE call)
@@ -96,6 +103,7 @@ static bool driver_is_restored(VBOXHGCMCALLHANDLE call)
 static VBOXHGCMSVCHELPERS driver_helpers = {
 	.pfnCallComplete = driver_complete,
 	.pfnIsCallRestored = driver_is_restored,
+	.pfnIsCallCancelled = driver_is_cancelled,
 };
 
 /* The service's entry point, from the module as it lies in the build folder. */
@@ -140,12 +148,33 @@ static int32_t driver_call(struct client *client, uint32_t fn, uint32_t n, VBOXH
 		&driver_calls[driver_next_call++ %
 			      (sizeof(driver_calls) / sizeof(driver_calls[0]))];
 
-	*state = (struct driver_call_state){0};
+	state->completions = 0;
+	state->cancelled = false;
 	table.pfnCall(table.pvService, (VBOXHGCMCALLHANDLE)state, client->id, client->data, fn, n,
 		      list, 0);
 	cr_assert_leq(state->completions, 1, "function %u completed %d times", fn,
 		      state->completions);
 	return state->completions ? state->status : NOT_COMPLETED;
+}
+
+/* The last call's, good for 256 calls. */
+DRIVER_UNUSED static struct driver_call_state *last_call(void)
+{
+	return &driver_calls[(driver_next_call - 1) %
+			     (sizeof(driver_calls) / sizeof(driver_calls[0]))];
+}
+
+DRIVER_UNUSED static int32_t status_of(const struct driver_call_state *state)
+{
+	cr_assert_leq(state->completions, 1, "completed %d times", state->completions);
+	return state->completions ? state->status : NOT_COMPLETED;
+}
+
+/* The guest, or the transport, does not wait for the call any more. */
+DRIVER_UNUSED static void cancel_call(struct client *client, struct driver_call_state *state)
+{
+	state->cancelled = true;
+	table.pfnCancelled(table.pvService, client->id, client->data);
 }
 
 DRIVER_UNUSED static int32_t host_call(uint32_t fn, uint32_t n, VBOXHGCMSVCPARM *list)

@@ -409,12 +409,17 @@ static int32_t load_again(const char *how, char *words)
 	};
 	FNVBOXHGCMSVCLOAD *load = (FNVBOXHGCMSVCLOAD *)dlsym(driver_module, VBOX_HGCM_SVCLOAD_NAME);
 
-	sprintf(words, " cbClient=%u clients=%u calls=%u,%u,%u category=%u unset=%d",
-		table.cbClient, table.acMaxClients[0], table.acMaxCallsPerClient[0],
-		table.acMaxCallsPerClient[1], table.acMaxCallsPerClient[2],
-		table.idxLegacyClientCategory,
-		!table.pfnCancelled + !table.pfnRegisterExtension + !table.pfnNotify +
-			!table.pfnSaveState + !table.pfnLoadState);
+	if (!strcmp(how, "slots")) {
+		sprintf(words, "%s%s%s%s%s", table.pfnCancelled ? "" : " cancelled",
+			table.pfnSaveState ? "" : " savestate",
+			table.pfnLoadState ? "" : " loadstate",
+			table.pfnRegisterExtension ? "" : " registerextension",
+			table.pfnNotify ? "" : " notify");
+		return VINF_SUCCESS;
+	}
+	sprintf(words, " cbClient=%u clients=%u calls=%u,%u,%u category=%u", table.cbClient,
+		table.acMaxClients[0], table.acMaxCallsPerClient[0], table.acMaxCallsPerClient[1],
+		table.acMaxCallsPerClient[2], table.idxLegacyClientCategory);
 	if (!strcmp(how, "filled"))
 		return VINF_SUCCESS;
 	if (!strcmp(how, "size"))

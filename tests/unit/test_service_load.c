@@ -53,7 +53,7 @@ Test(service_load, fills_the_table)
 	cr_assert_eq(table.idxLegacyClientCategory, HGCM_CLIENT_CATEGORY_KERNEL);
 	cr_assert(table.pfnUnload && table.pfnConnect && table.pfnDisconnect && table.pfnCall &&
 		  table.pfnHostCall);
-	cr_assert_null(table.pfnCancelled);
+	cr_assert_not_null(table.pfnCancelled);
 	cr_assert_null(table.pfnNotify);
 }
 

@@ -202,6 +202,20 @@ Test(service_mapping, waits_are_cancelled, .init = start)
 	cr_expect_eq(parked->completions, 1);
 }
 
+Test(service_mapping, waits_that_the_host_cancels, .init = start)
+{
+	struct driver_call_state *other;
+
+	cr_expect_eq(wait_for(client, 4), NOT_COMPLETED);
+	other = last_call();
+	for (unsigned i = 0; i < SHFL_MAX_WAITS; i++) {
+		cr_expect_eq(wait_for(client, 4), NOT_COMPLETED, "wait %u", i);
+		cancel_call(client, last_call());
+		cr_expect_eq(status_of(last_call()), VERR_CANCELLED);
+		cr_expect_eq(status_of(other), NOT_COMPLETED);
+	}
+}
+
 Test(service_mapping, waits_from_a_saved_state, .init = start)
 {
 	driver_restored = true;

@@ -225,16 +225,20 @@ static int32_t call_write(struct call *call)
 	return vbsfWrite(call->client, u32(call, 0), u64(call, 1), offset, count, ptr(call, 4));
 }
 
-/* SHFL_LOCK_WAIT does nothing: who holds the lock may need this thread to let it go. */
+/* Who holds the lock may need this thread to let it go: it never waits here. */
 static int32_t call_lock(struct call *call)
 {
 	uint32_t flags = u32(call, 4);
+	int32_t status;
 
 	if ((flags & SHFL_LOCK_MODE_MASK) == SHFL_LOCK_CANCEL)
 		return vbsfUnlock(call->client, u32(call, 0), u64(call, 1), u64(call, 2),
 				  u64(call, 3), flags);
-	return vbsfLock(call->client, u32(call, 0), u64(call, 1), u64(call, 2), u64(call, 3),
-			flags);
+	status = vbsfLock(call->client, u32(call, 0), u64(call, 1), u64(call, 2), u64(call, 3),
+			  flags);
+	if (status != VERR_FILE_LOCK_VIOLATION || !(flags & SHFL_LOCK_WAIT))
+		return status;
+	return vbsf_lock_wait(call, u64(call, 1), u64(call, 2), u64(call, 3), flags);
 }
 
 static int32_t call_list(struct call *call)

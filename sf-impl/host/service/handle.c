@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "handle.h"
+#include "lock_wait.h"
 #include "mapping.h"
 
 static struct handle handles[SHFL_MAX_HANDLES]; /* [0] is never used */
@@ -50,12 +51,25 @@ static void close_dir(struct handle_dir *dir)
 	free(dir);
 }
 
+/* Its locks go, which others may wait for. */
+static int32_t close_file(int file)
+{
+	int32_t status;
+
+	if (!atomic_load(&lock_waits))
+		return RTFileClose(file);
+	lock_wait_end_file(file);
+	status = RTFileClose(file);
+	lock_wait_retry();
+	return status;
+}
+
 int32_t handle_close(struct handle *handle)
 {
 	int32_t status = VINF_SUCCESS;
 
 	if (handle->type == HANDLE_FILE)
-		status = RTFileClose(handle->file.fd);
+		status = close_file(handle->file.fd);
 	else
 		close_dir(handle->dir);
 	*handle = (struct handle){0};
@@ -64,6 +78,7 @@ int32_t handle_close(struct handle *handle)
 
 void handle_close_all(const struct sf_client *client)
 {
+	lock_wait_end_client(client);
 	for (uint32_t i = 1; i < SHFL_MAX_HANDLES; i++)
 		if (handles[i].client == client)
 			handle_close(&handles[i]);

@@ -51,6 +51,8 @@ int32_t RTFileSetMode(int file, mode_t mode);
 /* Non-blocking; a conflict is VERR_FILE_LOCK_VIOLATION. length 0: to the end of all files. */
 int32_t RTFileLock(int file, bool exclusive, uint64_t offset, uint64_t length);
 int32_t RTFileUnlock(int file, uint64_t offset, uint64_t length);
+/* RTFileLock, not as a hop: for trying again outside of a call. Any thread. */
+int32_t rt_file_lock(int file, bool exclusive, uint64_t offset, uint64_t length);
 /* Copies at most count bytes, less if the source ends or count is over 2 GiB. */
 int32_t RTFileCopyPart(int source, uint64_t source_offset, int destination,
 		       uint64_t destination_offset, uint64_t count, uint64_t *ret_done);

@@ -242,9 +242,14 @@ static int32_t set_lock(int file, short type, uint64_t offset, uint64_t length)
 	return RTErrConvertFromErrno(errno);
 }
 
-HOP int32_t RTFileLock(int file, bool exclusive, uint64_t offset, uint64_t length)
+int32_t rt_file_lock(int file, bool exclusive, uint64_t offset, uint64_t length)
 {
 	return set_lock(file, exclusive ? F_WRLCK : F_RDLCK, offset, length);
+}
+
+HOP int32_t RTFileLock(int file, bool exclusive, uint64_t offset, uint64_t length)
+{
+	return rt_file_lock(file, exclusive, offset, length);
 }
 
 HOP int32_t RTFileUnlock(int file, uint64_t offset, uint64_t length)

@@ -2,8 +2,8 @@
 /*
  * What all of the service shares: a client's state, a call, and the mark of a
  * hop. The service keeps its tables as statics of their modules and one thread
- * at a time is inside of it: the HGCM contract, hence no locks. Statuses are
- * VBox statuses throughout.
+ * at a time is inside of it: the HGCM contract, hence no mutexes, but for the one
+ * of its own thread (lock_wait.h). Statuses are VBox statuses throughout.
  */
 #ifndef SERVICE_H
 #define SERVICE_H
@@ -58,13 +58,18 @@ int svcConnect(void *service, uint32_t client_id, void *client_data, uint32_t re
 int svcDisconnect(void *service, uint32_t client_id, void *client_data);
 void svcCall(void *service, VBOXHGCMCALLHANDLE handle, uint32_t client_id, void *client_data,
 	     uint32_t fn, uint32_t n_parms, VBOXHGCMSVCPARM parms[], uint64_t arrival);
+void svcCancelled(void *service, uint32_t client_id, void *client_data);
 int svcHostCall(void *service, uint32_t fn, uint32_t n_parms, VBOXHGCMSVCPARM parms[]);
 
-/* Ends a call: every completion passes here. The parameters are gone afterwards. */
+/* Ends a call, from any thread: every completion passes here. The parameters are gone afterwards.
+ */
 void svcComplete(VBOXHGCMCALLHANDLE handle, int32_t status);
 
 /* Whether the call was made before the machine's state was saved. */
 bool svc_call_is_restored(VBOXHGCMCALLHANDLE handle);
+
+/* Whether nobody waits for the call any more. Any thread may ask. */
+bool svc_call_is_cancelled(VBOXHGCMCALLHANDLE handle);
 
 /*
  * Checks a call's parameters, then runs it: the status to complete it with, or

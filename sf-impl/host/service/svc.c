@@ -4,6 +4,7 @@
  * place where calls end.
  */
 #include "handle.h"
+#include "lock_wait.h"
 #include "mapping.h"
 #include "rt.h"
 #include "unicode.h"
@@ -24,6 +25,11 @@ HOP void svcComplete(VBOXHGCMCALLHANDLE handle, int32_t status)
 bool svc_call_is_restored(VBOXHGCMCALLHANDLE handle)
 {
 	return helpers->pfnIsCallRestored && helpers->pfnIsCallRestored(handle);
+}
+
+bool svc_call_is_cancelled(VBOXHGCMCALLHANDLE handle)
+{
+	return helpers->pfnIsCallCancelled && helpers->pfnIsCallCancelled(handle);
 }
 
 HOP int svcConnect(void *service, uint32_t client_id, void *client_data, uint32_t requestor,
@@ -64,6 +70,14 @@ HOP void svcCall(void *service, VBOXHGCMCALLHANDLE handle, uint32_t client_id, v
 		svcComplete(handle, status);
 }
 
+/* Of those calls that wait; which one, the host tells for each. */
+HOP void svcCancelled(void *service, uint32_t client_id, void *client_data)
+{
+	(void)service, (void)client_id;
+	wait_end_cancelled(client_data);
+	lock_wait_retry();
+}
+
 HOP int svcHostCall(void *service, uint32_t fn, uint32_t n_parms, VBOXHGCMSVCPARM parms[])
 {
 	struct call call = {.fn = fn, .n_parms = n_parms, .parms = parms};
@@ -75,6 +89,8 @@ HOP int svcHostCall(void *service, uint32_t fn, uint32_t n_parms, VBOXHGCMSVCPAR
 HOP int svcUnload(void *service)
 {
 	(void)service;
+	lock_wait_stop();
+	wait_wake_all();
 	mapping_clear();
 	rt_parent_stop();
 	unicode_stop();
@@ -108,7 +124,7 @@ int VBoxHGCMSvcLoad(VBOXHGCMSVCFNTABLE *table)
 	table->pfnConnect = svcConnect;
 	table->pfnDisconnect = svcDisconnect;
 	table->pfnCall = svcCall;
-	table->pfnCancelled = NULL;
+	table->pfnCancelled = svcCancelled;
 	table->pfnHostCall = svcHostCall;
 	table->pfnSaveState = NULL;
 	table->pfnLoadState = NULL;

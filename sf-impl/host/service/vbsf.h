@@ -50,6 +50,9 @@ int32_t vbsfFlush(struct sf_client *client, uint32_t root, uint64_t handle);
 int32_t vbsfSetFileSize(struct sf_client *client, uint32_t root, uint64_t handle, uint64_t size);
 int32_t vbsfLock(struct sf_client *client, uint32_t root, uint64_t handle, uint64_t offset,
 		 uint64_t length, uint32_t flags);
+/* For a vbsfLock that found it locked: the call ends later. */
+int32_t vbsf_lock_wait(const struct call *call, uint64_t handle, uint64_t offset, uint64_t length,
+		       uint32_t flags);
 int32_t vbsfUnlock(struct sf_client *client, uint32_t root, uint64_t handle, uint64_t offset,
 		   uint64_t length, uint32_t flags);
 /* The host's light for activity, or NULL: struct of four 32-bit words. */

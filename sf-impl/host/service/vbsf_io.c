@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is done with the contents of an open file. */
 #include "handle.h"
+#include "lock_wait.h"
 #include "vbsf.h"
 
 #define PAGE_BYTES 4096u
@@ -261,7 +262,24 @@ HOP int32_t vbsfLock(struct sf_client *client, uint32_t root, uint64_t handle, u
 		return VERR_INVALID_PARAMETER;
 	if (!lock_range(offset, &length))
 		return VINF_SUCCESS;
-	return RTFileLock(file->file.fd, mode == SHFL_LOCK_EXCLUSIVE, offset, length);
+	status = RTFileLock(file->file.fd, mode == SHFL_LOCK_EXCLUSIVE, offset, length);
+	lock_wait_retry(); /* it may be less of a lock than it was */
+	return status;
+}
+
+int32_t vbsf_lock_wait(const struct call *call, uint64_t handle, uint64_t offset, uint64_t length,
+		       uint32_t flags)
+{
+	const struct handle *file = handle_find(call->client, handle, HANDLE_FILE);
+
+	lock_range(offset, &length);
+	return lock_wait_park(
+		call, &(struct lock_wait){
+			      .file = file->file.fd,
+			      .exclusive = (flags & SHFL_LOCK_MODE_MASK) == SHFL_LOCK_EXCLUSIVE,
+			      .offset = offset,
+			      .length = length,
+		      });
 }
 
 HOP int32_t vbsfUnlock(struct sf_client *client, uint32_t root, uint64_t handle, uint64_t offset,
@@ -274,6 +292,9 @@ HOP int32_t vbsfUnlock(struct sf_client *client, uint32_t root, uint64_t handle,
 		return status;
 	if (flags & SHFL_LOCK_ENTIRE)
 		return VERR_INVALID_PARAMETER;
-	return lock_range(offset, &length) ? RTFileUnlock(file->file.fd, offset, length)
-					   : VINF_SUCCESS;
+	if (!lock_range(offset, &length))
+		return VINF_SUCCESS;
+	status = RTFileUnlock(file->file.fd, offset, length);
+	lock_wait_retry();
+	return status;
 }

@@ -12,8 +12,12 @@
  */
 int32_t wait_park(const struct call *call, uint32_t *version);
 
-/* Ends all, or one client's, with VERR_CANCELLED: for guests, "look again". */
+/*
+ * Ends all, or one client's, or those of its that the host has cancelled, with
+ * VERR_CANCELLED: for guests, "look again".
+ */
 void wait_wake_all(void);
 void wait_cancel(const struct sf_client *client);
+void wait_end_cancelled(const struct sf_client *client);
 
 #endif
