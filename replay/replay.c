@@ -567,6 +567,7 @@ static void *replay_thread(void *argument)
 	int confined = replay_confine(replay);
 	mode_t before = umask(replay->image.umask);
 
+	pthread_setname_np(pthread_self(), "sftrace-calls");
 	replay->result->confined = confined == 0;
 	replay->error = replay_with_service(replay);
 	umask(before);

@@ -128,7 +128,7 @@ Test(trace_open, a_missing_view)
 Test(trace_open, a_missing_column)
 {
 	make_trace("DROP TABLE guest_status; CREATE TABLE guest_status (call_id)");
-	expect_refused(f.file, "g.status");
+	expect_refused(f.file, "no such column: status");
 }
 
 Test(trace_open, a_table_that_is_a_view)
@@ -254,8 +254,8 @@ DAMAGED(text_for_a_number, "UPDATE call SET in1 = 'seven' WHERE in1 = 9", "in1")
 DAMAGED(a_blob_for_a_number, "UPDATE call SET start_ns = x'00'", "start_ns")
 DAMAGED(a_status_too_large, "UPDATE call SET status = 1 << 40", "status")
 DAMAGED(unknown_flags, "UPDATE call SET flags = 1 << 20", "flags")
-DAMAGED(no_shape, "DELETE FROM shape", "kind")
-DAMAGED(no_task, "DELETE FROM task", "pid")
+DAMAGED(no_shape, "DELETE FROM shape", "shape_id")
+DAMAGED(no_task, "DELETE FROM task", "task_id")
 DAMAGED(a_time_out_of_this_world, "UPDATE call SET start_ns = 9223372036854775807", "start_ns")
 DAMAGED(an_endless_duration, "UPDATE call SET duration_ns = -9223372036854775807", "duration_ns")
 DAMAGED(a_size_too_large, "UPDATE call SET in4 = 1 << 40 WHERE in4 = 10", "in4")
