@@ -279,11 +279,24 @@ static int replay_park(struct replay *replay, struct replay_parked *parked)
 	return 0;
 }
 
+/*
+ * Whether the recorded host did not wait for the call's end, as one that has to get on with
+ * it: nothing else ends a LOCK that waits so, or a wait for changes without any.
+ */
+static bool replay_was_cancelled(const struct trace_call *event)
+{
+	if (event->fn == SHFL_FN_LOCK)
+		return event->status == VERR_FILE_LOCK_VIOLATION;
+	return event->fn == SHFL_FN_WAIT_FOR_MAPPINGS_CHANGES && event->status == VERR_CANCELLED &&
+	       event->parms[0].in == event->parms[0].out;
+}
+
 /* Makes a guest's call that is ready. */
 static int replay_call_service(struct replay *replay, const struct replay_client *client)
 {
 	struct replay_call *call = replay->call;
 	struct replay_parked *parked = replay->spare ? replay->spare : calloc(1, sizeof(*parked));
+	int ret;
 
 	if (!parked)
 		return -ENOMEM;
@@ -292,10 +305,14 @@ static int replay_call_service(struct replay *replay, const struct replay_client
 	replay->result->calls++;
 	call->status = hgcm_call(replay->service, client->live, call->event.fn, call->n_parms,
 				 call->parms, HGCM_WAIT_LATER, replay_wake, parked);
-	if (call->status == VINF_HGCM_ASYNC_EXECUTE)
-		return replay_park(replay, parked);
-	replay_ended(replay, call);
-	return 0;
+	if (call->status != VINF_HGCM_ASYNC_EXECUTE) {
+		replay_ended(replay, call);
+		return 0;
+	}
+	ret = replay_park(replay, parked);
+	if (!ret && replay_was_cancelled(&call->event))
+		hgcm_cancel(replay->service, parked);
+	return ret;
 }
 
 /* Payload whose bytes are not those that were recorded is a difference by itself. */

@@ -543,6 +543,61 @@ Test(replay, parked_calls_end_later)
 	cr_assert_str_eq(tape_assert_diverges(t, wait.call_id).got, "it still waits");
 }
 
+#define TAPE_LOCK(tape, handle, flags) \
+	TAPE_CALL(tape, LOCK, tape_32(0), tape_64(handle), tape_64(0), tape_64(1), tape_32(flags))
+
+/* A LOCK that ended when another handle was closed; then one that nobody waited for. */
+Test(replay, locks_that_wait)
+{
+	uint64_t holder, waiter, third;
+	VBOXHGCMSVCPARM range[5];
+	struct trace_call wait;
+	struct tape *t = &tape;
+
+	tape_mount(t);
+	holder = tape_create(t, "/f", TAPE_NEW | TAPE_RW);
+	waiter = tape_create(t, "/f", SHFL_CF_ACT_FAIL_IF_NEW | TAPE_RW);
+	third = tape_create(t, "/f", SHFL_CF_ACT_FAIL_IF_NEW | TAPE_RW);
+	TAPE_LOCK(t, holder, SHFL_LOCK_EXCLUSIVE | SHFL_LOCK_WAIT);
+	wait = tape_event(t, TRACE_CALL, SHFL_FN_LOCK);
+	wait.n_parms = 5;
+	memcpy(range, t->parms, sizeof(range));
+	range[1] = tape_64(waiter);
+	tape_note(t, &wait, shfl_fn_find(wait.fn), range, false);
+	cr_assert_eq(hgcm_call(t->service, t->client, wait.fn, 5, range, HGCM_WAIT_LATER,
+			       waiting_ended, NULL),
+		     VINF_HGCM_ASYNC_EXECUTE);
+	waiting_call.status = VERR_CANCELLED;
+	tape_note(t, &wait, shfl_fn_find(wait.fn), range, true);
+	wait.status = VINF_SUCCESS;
+	tape_add(t, &wait);
+	TAPE_CALL(t, CLOSE, tape_32(0), tape_64(holder));
+	cr_assert_eq(waiting_call.status, VINF_SUCCESS);
+	TAPE_LOCK(t, third, SHFL_LOCK_SHARED | SHFL_LOCK_WAIT);
+	cr_assert_eq(t->status, VERR_FILE_LOCK_VIOLATION);
+	TAPE_LOCK(t, waiter, SHFL_LOCK_CANCEL);
+	TAPE_LOCK(t, waiter, SHFL_LOCK_EXCLUSIVE);
+	cr_assert_eq(t->status, VINF_SUCCESS);
+	tape_finish(t);
+	tape_assert_same(t);
+}
+
+/* A host that has to get on with it does not wait for changes: neither does the replay. */
+Test(replay, waits_that_were_cancelled)
+{
+	char other[128];
+
+	tape_mount(&tape);
+	TAPE_CALL(&tape, WAIT_FOR_MAPPINGS_CHANGES, tape_32(0xffffffff));
+	TAPE_CALL(&tape, WAIT_FOR_MAPPINGS_CHANGES, tape.parms[0]);
+	cr_assert_eq(tape.status, VERR_CANCELLED);
+	snprintf(other, sizeof(other), "%s/other", tape.dir);
+	mkdir(other, 0755);
+	tape_add_share(&tape, "other", other, 0);
+	tape_finish(&tape);
+	tape_assert_same(&tape);
+}
+
 Test(replay, stops_before_a_call_and_keeps_the_files)
 {
 	struct replay_options options = {
