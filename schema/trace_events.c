@@ -56,8 +56,8 @@ struct aside {
 enum known_table { KNOWN_SHAPE, KNOWN_TASK, KNOWN_SHARE, KNOWN_PATH, N_KNOWN };
 
 static const char *const known_sql[N_KNOWN] = {
-	[KNOWN_SHAPE] = "SELECT kind, side, fn, n_parms, process, type0, type1, type2, type3,"
-			" type4, type5, type6, type7 FROM shape WHERE shape_id = ?",
+	[KNOWN_SHAPE] = ("SELECT kind, side, fn, n_parms, process, type0, type1, type2, type3,"
+			 " type4, type5, type6, type7 FROM shape WHERE shape_id = ?"),
 	[KNOWN_TASK] = "SELECT pid, tid, comm FROM task WHERE task_id = ?",
 	[KNOWN_SHARE] = "SELECT name FROM share WHERE share_id = ?",
 	[KNOWN_PATH] = "SELECT path FROM path WHERE path_id = ?",
