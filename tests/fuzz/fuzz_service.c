@@ -5,6 +5,7 @@
  * beyond the checks, and now and then from nothing but bytes.
  */
 #include <dlfcn.h>
+#include <stdatomic.h>
 
 #include "fuzz.h"
 #include "hgcm_svc.h"
@@ -12,22 +13,38 @@
 #include "shfl_table.h"
 
 #define MAX_CALLS 24
+#define MAX_SETUP_CALLS 6
 #define ODD 0xee /* a byte that asks for something unusual */
 
 static VBOXHGCMSVCFNTABLE table;
 static void *clients[2];
-static void *memory[MAX_CALLS * SHFL_MAX_PARMS * 2];
+static void *memory[(MAX_CALLS + MAX_SETUP_CALLS) * 32];
 static unsigned n_memory;
-static unsigned completions;
+
+/* A call handle points to one of these; each is to end once, by the end of the input. */
+static struct call {
+	atomic_uint completions;
+	atomic_bool cancelled;
+	unsigned client;
+} calls[MAX_CALLS + MAX_SETUP_CALLS];
+static unsigned n_calls;
 
 static int complete(VBOXHGCMCALLHANDLE call, int32_t status)
 {
-	(void)call, (void)status;
-	completions++;
+	(void)status;
+	((struct call *)call)->completions++;
 	return 0;
 }
 
-static VBOXHGCMSVCHELPERS helpers = {.pfnCallComplete = complete};
+static bool is_cancelled(VBOXHGCMCALLHANDLE call)
+{
+	return ((struct call *)call)->cancelled;
+}
+
+static VBOXHGCMSVCHELPERS helpers = {
+	.pfnCallComplete = complete,
+	.pfnIsCallCancelled = is_cancelled,
+};
 
 /* Memory of exactly this size, until the input has been run. */
 static void *room(size_t bytes)
@@ -38,6 +55,36 @@ static void *room(size_t bytes)
 		abort();
 	memory[n_memory++] = made;
 	return made;
+}
+
+/* The parameters stay for as long as the call may wait. */
+static void make_call(unsigned client, uint32_t fn, unsigned n, const VBOXHGCMSVCPARM *parms)
+{
+	VBOXHGCMSVCPARM *kept = room(n * sizeof(*kept));
+	struct call *call = &calls[n_calls++];
+
+	if (n)
+		memcpy(kept, parms, n * sizeof(*kept));
+	*call = (struct call){.client = client};
+	table.pfnCall(NULL, (VBOXHGCMCALLHANDLE)call, 1 + client, clients[client], fn, n, kept, 0);
+}
+
+/* Ended or not. */
+static void cancel_call(struct input *input)
+{
+	struct call *call = &calls[n_calls - 1 - take_uint8(input) % n_calls];
+
+	call->cancelled = true;
+	table.pfnCancelled(NULL, 1 + call->client, clients[call->client]);
+	if (!call->completions)
+		abort();
+}
+
+static void check_calls(void)
+{
+	while (n_calls)
+		if (calls[--n_calls].completions != 1)
+			abort();
 }
 
 static VBOXHGCMSVCPARM pointer(void *address, size_t bytes)
@@ -223,7 +270,7 @@ static void guest_call(struct input *input)
 				   : parm(input, &info->parms[i], &parms[i]);
 	if (odd == ODD - 1)
 		n = take_uint8(input) % (n + 1);
-	table.pfnCall(NULL, NULL, 1 + (odd & 1), clients[odd & 1], fn, n, parms, 0);
+	make_call(odd & 1, fn, n, parms);
 }
 
 /*
@@ -252,7 +299,7 @@ static void raw_call(struct input *input)
 			parms[i] = (VBOXHGCMSVCPARM){.type = type, .u.uint64 = take_uint64(input)};
 		}
 	}
-	table.pfnCall(NULL, NULL, 1 + client, clients[client], fn, n, parms, 0);
+	make_call(client, fn, n, parms);
 }
 
 static VBOXHGCMSVCPARM host_string(const char *text)
@@ -305,7 +352,7 @@ static void map(unsigned client, const char *name, bool case_sensitive)
 
 	memcpy(bytes, &header, SHFLSTRING_HEADER_SIZE);
 	memcpy(bytes + SHFLSTRING_HEADER_SIZE, name, length);
-	table.pfnCall(NULL, NULL, 1 + client, clients[client], SHFL_FN_MAP_FOLDER, 4, parms, 0);
+	make_call(client, SHFL_FN_MAP_FOLDER, 4, parms);
 }
 
 static void connect_clients(uint8_t how)
@@ -314,10 +361,10 @@ static void connect_clients(uint8_t how)
 		clients[i] = calloc(1, table.cbClient);
 		table.pfnConnect(NULL, 1 + i, clients[i], 0, false);
 		if (!(how & 1 << i))
-			table.pfnCall(NULL, NULL, 1 + i, clients[i], SHFL_FN_SET_UTF8, 0, NULL, 0);
+			make_call(i, SHFL_FN_SET_UTF8, 0, NULL);
 	}
 	if (how & 4)
-		table.pfnCall(NULL, NULL, 1, clients[0], SHFL_FN_SET_SYMLINKS, 0, NULL, 0);
+		make_call(0, SHFL_FN_SET_SYMLINKS, 0, NULL);
 	map(0, "share", !(how & 8));
 	map(0, "ro", true);
 	map(1, "share", !(how & 8));
@@ -360,6 +407,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			host_call(&input);
 		else if (input.at[0] == 0xfe && take_uint8(&input))
 			raw_call(&input);
+		else if (input.at[0] == 0xfd && take_uint8(&input))
+			cancel_call(&input);
 		else
 			guest_call(&input);
 	}
@@ -368,6 +417,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		free(clients[i]);
 	}
 	table.pfnUnload(NULL);
+	check_calls();
 	fuzz_check_outside();
 	while (n_memory)
 		free(memory[--n_memory]);

@@ -72,6 +72,25 @@ Test(service_load, is_there_once_and_loads_again_after_unload)
 	cr_assert_eq(add_share("rw", driver_dir, 0, ""), VINF_SUCCESS);
 }
 
+/* A host that leaves out the disconnects. */
+Test(service_load, unload_closes_what_is_open)
+{
+	FNVBOXHGCMSVCLOAD *load;
+	struct client *client;
+
+	driver_start();
+	load = (FNVBOXHGCMSVCLOAD *)dlsym(driver_module, VBOX_HGCM_SVCLOAD_NAME);
+	client = linux_client(true);
+	open_handle(client, map_share(client, "rw"), "/a", OPEN_OR_CREATE | RW);
+	open_handle(client, 0, "/", OPEN_OLD | SHFL_CF_DIRECTORY);
+	cr_assert_eq(table.pfnUnload(NULL), VINF_SUCCESS);
+	cr_expect_eq(count_descriptors(), driver_descriptors);
+	cr_assert_eq(load(&table), VINF_SUCCESS);
+	cr_assert_eq(add_share("rw", host_path("rw"), 0, ""), VINF_SUCCESS);
+	client = linux_client(true);
+	cr_expect_eq(open_handle(client, map_share(client, "rw"), "/a", OPEN_OLD), 1);
+}
+
 Test(service_load, prepares_a_client)
 {
 	struct client *client;

@@ -83,3 +83,11 @@ void handle_close_all(const struct sf_client *client)
 		if (handles[i].client == client)
 			handle_close(&handles[i]);
 }
+
+void handle_clear(void)
+{
+	for (uint32_t i = 1; i < SHFL_MAX_HANDLES; i++)
+		if (handles[i].client)
+			handle_close(&handles[i]);
+	last_reserved = 0;
+}

@@ -60,5 +60,7 @@ int32_t handle_access(const struct sf_client *client, uint32_t root, uint64_t ha
 /* Closes the object and frees the slot; the status is the object's close. */
 int32_t handle_close(struct handle *handle);
 void handle_close_all(const struct sf_client *client);
+/* All of them, and the numbers begin anew; at unload. */
+void handle_clear(void);
 
 #endif

@@ -91,6 +91,7 @@ HOP int svcUnload(void *service)
 	(void)service;
 	lock_wait_stop();
 	wait_wake_all();
+	handle_clear();
 	mapping_clear();
 	rt_parent_stop();
 	unicode_stop();
