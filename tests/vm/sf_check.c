@@ -14,6 +14,25 @@
 
 #include "check.h"
 
+/* Directory in directory, until the path is too long to be said: an error, no other name. */
+static void check_deep(void)
+{
+	char name[201];
+	int fd = open(".", O_RDONLY | O_DIRECTORY), below, depth = 0;
+
+	memset(name, 'd', 200);
+	name[200] = 0;
+	while (!mkdirat(fd, name, 0755)) {
+		OK((below = openat(fd, name, O_RDONLY | O_DIRECTORY)) >= 0);
+		close(fd);
+		fd = below;
+		depth++;
+	}
+	OK(errno == ENAMETOOLONG && depth >= 18 && depth <= 20);
+	OK((below = openat(fd, "f", O_WRONLY | O_CREAT, 0644)) >= 0 && write(below, "x", 1) == 1);
+	OK(!close(below) && !close(fd));
+}
+
 static void check_names(void)
 {
 	char name[258];
@@ -33,6 +52,15 @@ static void check_names(void)
 	FAILS(open("\xff\xfe", O_RDONLY), ENOENT);
 	FAILS(open("\xff\xfe", O_WRONLY | O_CREAT, 0600), EILSEQ);
 	FAILS(mkdir("\xc0\x80", 0700), EILSEQ);
+	FAILS(rename("back\\slash", "\xff"), EILSEQ);
+	FAILS(unlink("\xff\xfe"), ENOENT);
+	/* 255 bytes are 85 of these, and a path of 4096 is longer than the host can be told */
+	for (int i = 0; i < 255; i += 3)
+		memcpy(name + i, "\xe2\x82\xac", 3);
+	name[255] = 0;
+	put(name, "wide");
+	OK(holds(other(name), "wide"));
+	check_deep();
 }
 
 static void check_open(void)
@@ -59,6 +87,8 @@ static void check_open(void)
 	OK(holds("late", "theirs"));
 	put("file", "");
 	OK(holds("file", ""));
+	put("file", "cut");
+	OK(close(open("file", O_RDONLY | O_TRUNC)) == 0 && holds(other("file"), ""));
 }
 
 static void check_rename(void)
@@ -112,6 +142,12 @@ static void check_refused(void)
 	FAILS(mknod("null", S_IFCHR | 0600, makedev(1, 3)), EPERM);
 	FAILS(setxattr("plain", "user.a", "b", 1, 0), EOPNOTSUPP);
 	FAILS(getxattr("plain", "user.a", value, sizeof(value)), EOPNOTSUPP);
+	FAILS(removexattr("plain", "user.a"), EOPNOTSUPP);
+	FAILS(setxattr(".", "trusted.a", "b", 1, 0), EOPNOTSUPP);
+	FAILS(setxattr("plain", "system.posix_acl_access", "b", 1, 0), EOPNOTSUPP);
+	OK(listxattr("plain", value, sizeof(value)) == 0);
+	FAILS(open(".", O_RDWR | O_TMPFILE, 0600), EOPNOTSUPP);
+	FAILS(fallocate(open("plain", O_RDWR), 0, 0, 100), EOPNOTSUPP);
 	FAILS(chown("plain", 77, (gid_t)-1), EPERM);
 	FAILS(chmod("plain", 04755), EPERM);
 	OK(!chmod("plain", 0640) && !stat(other("plain"), &attributes));
@@ -134,6 +170,22 @@ static void check_links(void)
 	put("link", "through");
 	OK(holds("target", "through"));
 	OK(!unlink("link") && holds("target", "through"));
+	/* renamed, over a file, and replaced by one: the link itself each time */
+	OK(!symlink("target", other("link2")) && !rename("link2", "renamed"));
+	OK(readlink("renamed", text, sizeof(text)) == 6);
+	put("file-below", "b");
+	OK(!rename("renamed", "file-below") && holds("file-below", "through"));
+	put("file-above", "above");
+	OK(!rename("file-above", "file-below") && holds("file-below", "above"));
+	OK(holds("target", "through") && !lstat("file-below", &attributes));
+	OK(S_ISREG(attributes.st_mode));
+	/* the protocol has no times and modes of links */
+	OK(!symlink("target", other("link3")));
+	FAILS(utimensat(AT_FDCWD, "link3", NULL, AT_SYMLINK_NOFOLLOW), EOPNOTSUPP);
+	OK(!mkdir("linked", 0755) && !symlink("linked", other("dirlink")));
+	put("dirlink/inside", "in");
+	OK(holds("linked/inside", "in") && rmdir("dirlink") < 0 && errno == ENOTDIR);
+	OK(!unlink("dirlink") && holds("linked/inside", "in"));
 }
 
 static void check_times(void)
@@ -190,6 +242,7 @@ static void check_types(void)
 	} expected[] = {
 		{"file", DT_REG}, {"directory", DT_DIR}, {"link", DT_LNK}, {"pipe", DT_FIFO}};
 	DIR *directory = opendir("types");
+	struct stat one, two;
 	struct dirent *entry;
 	int found = 0;
 
@@ -202,6 +255,10 @@ static void check_types(void)
 			}
 	OK(found == 4 && !closedir(directory));
 	FAILS(open("types/pipe", O_RDONLY), ENXIO);
+	OK(!stat("types/file", &one) && !stat("types/again", &two) && one.st_nlink == 2);
+	OK(one.st_ino == two.st_ino && !truncate("types/again", 77));
+	OK(!stat("types/file", &one) && one.st_size == 77);
+	OK(!unlink("types/again") && !stat("types/file", &one) && one.st_nlink == 1);
 	/* a path that is a file's cannot be gone through */
 	FAILS(open("types/file/x", O_RDONLY), ENOTDIR);
 }
@@ -250,6 +307,40 @@ static void check_listing_changing(void)
 		OK(seen[i] == 1);
 }
 
+#define POSITIONS 300
+
+/* Places that were noted are found again, in any order, through small buffers and large ones. */
+static void check_positions(void)
+{
+	static char names[POSITIONS][256];
+	static long places[POSITIONS];
+	struct dirent *entry;
+	DIR *directory;
+	char path[32];
+
+	OK(!mkdir("positions", 0755));
+	for (int i = 0; i < POSITIONS - 2; i++) {
+		snprintf(path, sizeof(path), "positions/entry%d", i);
+		OK(!close(open(path, O_WRONLY | O_CREAT, 0644)));
+	}
+	OK((directory = opendir("positions")));
+	for (int i = 0; i < POSITIONS; i++) {
+		places[i] = telldir(directory);
+		OK((entry = readdir(directory)));
+		strcpy(names[i], entry->d_name);
+	}
+	OK(!readdir(directory));
+	for (int i = 0; i < POSITIONS; i++) {
+		int wanted = (i * 107 + 11) % POSITIONS;
+
+		seekdir(directory, places[wanted]);
+		OK((entry = readdir(directory)) && !strcmp(entry->d_name, names[wanted]));
+	}
+	rewinddir(directory);
+	OK((entry = readdir(directory)) && !strcmp(entry->d_name, "."));
+	closedir(directory);
+}
+
 static void check_locks(void)
 {
 	int first = open("locked", O_RDWR | O_CREAT, 0644);
@@ -281,6 +372,7 @@ static const struct check checks[] = {
 	{"frozen", check_frozen},
 	{"listing", check_listing},
 	{"listing_changing", check_listing_changing},
+	{"positions", check_positions},
 	{"locks", check_locks},
 	{"statfs", check_statfs},
 };

@@ -5,6 +5,7 @@
  * With SF_WRITEBACK set DIR is mounted with cache=writeback, so the other party does not write.
  * usage: sf_data DIR TWIN [CHECK ...]
  */
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -95,6 +96,36 @@ static void check_sparse(void)
 	OK(pwrite(fd, text, 0, 0) == 0);
 	OK(!ftruncate(fd, far - 1) && pread(fd, text, 16, far - 2) == 1);
 	OK(!close(fd));
+}
+
+/* Small and large transfers and a mapping, across the border at 4 GiB. */
+static void check_beyond(void)
+{
+	static unsigned char written[300000], back[300000];
+	const off_t border = (off_t)1 << 32, begin = border - 150001;
+	int fd = open("beyond", O_RDWR | O_CREAT, 0644), theirs;
+	char *map;
+
+	for (size_t i = 0; i < sizeof(written); i++)
+		written[i] = (unsigned char)(i * 13 + i / 257);
+	OK(pwrite(fd, written, sizeof(written), begin) == sizeof(written));
+	OK(pread(fd, back, sizeof(back), begin) == sizeof(back));
+	OK(!memcmp(written, back, sizeof(back)));
+	memset(back, 0, sizeof(back));
+	for (off_t at = 0; at < (off_t)sizeof(back); at += 10000)
+		OK(pread(fd, back + at, 10000, begin + at) == 10000);
+	OK(!memcmp(written, back, sizeof(back)));
+	map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, border - 4096);
+	OK(map != MAP_FAILED && !memcmp(map, written + 150001 - 4096, 8192));
+	memcpy(map + 4090, "by mapping", 10);
+	OK(!munmap(map, 8192) && pwrite(fd, "small", 5, border + 100) == 5 && !fsync(fd));
+	OK((theirs = open(other("beyond"), O_RDONLY)) >= 0);
+	OK(pread(theirs, back, 200, border - 6) == 200 && !memcmp(back, "by mapping", 10));
+	OK(!memcmp(back + 106, "small", 5) && lseek(theirs, 0, SEEK_END) == begin + 300000);
+	OK(!ftruncate(fd, border + 3) && !close(theirs));
+	OK((theirs = open(other("beyond"), O_RDONLY)) >= 0);
+	OK(pread(theirs, back, 200, border - 6) == 9 && !memcmp(back, "by mappin", 9));
+	OK(!close(theirs) && !close(fd) && !unlink("beyond"));
 }
 
 static void check_map(void)
@@ -304,6 +335,78 @@ static void check_map_truncated(void)
 	OK(!munmap(map, 12288) && !close(fd));
 }
 
+/* What a mapping leaves behind the end does not come up when the file grows, whoever makes it. */
+static void check_map_behind(void)
+{
+	static const size_t sizes[] = {3, 20000};
+	static char zeroes[8192], large[20000];
+	char back[8192];
+	char *map;
+	int fd;
+
+	for (int i = 0; i < 3; i++) {
+		fd = open_new("behind");
+		OK(!ftruncate(fd, 6000));
+		map = map_file(fd, 8192);
+		memset(map + 4096, 'b', 4096);
+		if (i == 2)
+			OK(!ftruncate(fd, 30000));
+		else
+			OK(pwrite(fd, large, sizes[i], 10000) == (ssize_t)sizes[i]);
+		OK(map[5999] == 'b' && !memcmp(map + 6000, zeroes, 8192 - 6000));
+		OK(pread(fd, back, 8192, 0) == 8192 && back[5999] == 'b');
+		OK(!memcmp(back + 6000, zeroes, 8192 - 6000) && !munmap(map, 8192) && !close(fd));
+		OK((fd = open(other("behind"), O_RDONLY)) >= 0);
+		OK(pread(fd, back, 8192, 0) == 8192 && back[5999] == 'b');
+		OK(!memcmp(back + 6000, zeroes, 8192 - 6000) && !close(fd));
+	}
+}
+
+#define SIDE 100 /* bytes at the front that a mapping writes */
+#define RECORDS_BESIDE 400
+
+/* Writes the front of the page until it is killed; time and again it comes between. */
+static void write_beside(const char *name)
+{
+	const struct sched_param priority = {.sched_priority = 1};
+	int fd = open(name, O_RDWR);
+	char *map = map_file(fd, 4096);
+
+	OK(!sched_setscheduler(0, SCHED_FIFO, &priority));
+	for (;; usleep(50))
+		map[0]++;
+}
+
+/* One writes through a mapping while the other writes another part of the same page past it. */
+static void check_map_beside(void)
+{
+	static char record[20000], back[sizeof(record)];
+	int fd = open_new("beside"), log = open("beside-log", O_RDWR | O_CREAT | O_APPEND, 0644);
+	pid_t children[2];
+
+	OK(write(fd, "00000000", 8) == 8 && write(log, "00000000", 8) == 8);
+	for (int i = 0; i < 2; i++) {
+		children[i] = fork();
+		if (!children[i])
+			write_beside(i ? "beside-log" : "beside");
+	}
+	for (int i = 0; i < RECORDS_BESIDE; i++) {
+		memset(record, 'a' + i % 26, sizeof(record));
+		OK(pwrite(fd, record, sizeof(record), SIDE) == sizeof(record));
+		OK(pread(fd, back, sizeof(back), SIDE) == sizeof(back));
+		OK(!memcmp(back, record, sizeof(back)));
+		OK(write(log, record, 8) == 8 && pread(log, back, 8, 8 + 8 * i) == 8);
+		OK(!memcmp(back, record, 8));
+	}
+	for (int i = 0; i < 2; i++)
+		OK(!kill(children[i], SIGKILL) && waitpid(children[i], NULL, 0) == children[i]);
+	usleep(TTL_US);
+	OK(pread(log, back, sizeof(back), 0) == 8 + 8 * RECORDS_BESIDE);
+	for (int i = 0; i < RECORDS_BESIDE; i++)
+		OK(back[8 + 8 * i] == 'a' + i % 26 && back[15 + 8 * i] == 'a' + i % 26);
+	OK(!close(fd) && !close(log) && !unlink("beside-log"));
+}
+
 static void check_open_renamed(void)
 {
 	char text[8] = "";
@@ -369,6 +472,14 @@ static void check_late_errors(void)
 	OK(!munmap(map, sizeof(data)) && !close(fd) && !unlink("small/late"));
 	if (!writeback)
 		return;
+	/* what does not fit is no reason not to cut it off; a syncfs is told of it as well */
+	fd = open_new("small/late");
+	OK((second = open(".", O_RDONLY)) >= 0);
+	write_small(fd);
+	OK(!ftruncate(fd, 0) && write(fd, "x", 1) == 1);
+	FAILS(syncfs(second), ENOSPC);
+	FAILS(fsync(fd), ENOSPC);
+	OK(!fsync(fd) && !syncfs(second) && !close(fd) && !close(second) && !unlink("small/late"));
 	fd = open_new("small/late");
 	write_small(fd);
 	FAILS(fsync(fd), ENOSPC);
@@ -385,11 +496,14 @@ static const struct check checks[] = {
 	{"writers", check_writers},
 	{"coherence", check_coherence},
 	{"sparse", check_sparse},
+	{"beyond", check_beyond},
 	{"ends", check_ends},
 	{"map", check_map},
 	{"map_coherent", check_map_coherent},
 	{"map_neighbours", check_map_neighbours},
 	{"map_truncated", check_map_truncated},
+	{"map_behind", check_map_behind},
+	{"map_beside", check_map_beside},
 	{"open_renamed", check_open_renamed},
 	{"flush", check_flush},
 	{"sync", check_sync},

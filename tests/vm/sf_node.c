@@ -26,6 +26,8 @@ static int call_node(int fd, unsigned int number, void *request, size_t size)
 
 #define MAX_PARAMETERS 40
 
+static uint32_t timeout_ms = UINT32_MAX;
+
 /* A parameter is three words: type, value or size, address. */
 static int call_service(int fd, uint32_t client, uint32_t function, int count, uint64_t *parameters)
 {
@@ -34,7 +36,7 @@ static int call_service(int fd, uint32_t client, uint32_t function, int count, u
 
 	request[6] = client;
 	request[7] = function;
-	request[8] = UINT32_MAX;
+	request[8] = timeout_ms;
 	request[9] = (uint32_t)count << 16;
 	for (int i = 0; i < count; i++) {
 		request[10 + 4 * i] = (uint32_t)parameters[3 * i];
@@ -55,11 +57,20 @@ static void check_ioctl(void)
 	uint64_t lists[3] = {10, 512, 64}, locked[3] = {7, 512, (uintptr_t)mappings};
 	uint64_t kernel[9] = {1, 1, 0, 1, 64, 0, 4, 512, 0xffff888000000000ull};
 	uint32_t bad[6] = {24, NODE_HEADER_VERSION + 1};
+	uint32_t text[12] = {0};
 	int fd = open("/dev/vboxuser", O_RDWR);
 
 	strcpy((char *)&connect[7], "VBoxSharedFolders");
 	OK(fd >= 0 && call_node(fd, 4, connect, sizeof(connect)) == 0);
 	OK(call_service(fd, connect[6], 1, 3, parameters) == 0 && mappings[0] == 1);
+	/* with a time to wait: the host has answered by then */
+	timeout_ms = 1000;
+	memset(mappings, 0, sizeof(mappings));
+	OK(call_service(fd, connect[6], 1, 3, parameters) == 0 && mappings[0] == 1);
+	timeout_ms = UINT32_MAX;
+	/* the script looks for it in the kernel's log */
+	strcpy((char *)&text[6], "said by sf_node\n");
+	OK(call_node(fd, 9, text, sizeof(text)) == 0);
 	OK(call_service(fd, connect[6] + 1, 1, 3, parameters) == -4);
 	OK(call_service(fd, connect[6], 1, 40, parameters) == -2);
 	OK(call_service(fd, connect[6], 1, 1, lists) == -2);

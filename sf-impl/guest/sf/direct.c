@@ -249,8 +249,7 @@ static void drop_cached(struct address_space *mapping, loff_t begin, loff_t end)
 					      (end - 1) >> PAGE_SHIFT);
 }
 
-/* The caller holds the inode's lock. */
-ssize_t sf_direct_write(struct kiocb *iocb, struct iov_iter *from)
+static ssize_t write_and_drop(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct address_space *mapping = iocb->ki_filp->f_mapping;
 	struct sf_handle *handle = iocb->ki_filp->private_data;
@@ -275,5 +274,20 @@ ssize_t sf_direct_write(struct kiocb *iocb, struct iov_iter *from)
 	sf_inode_extend(mapping->host, transfer.position);
 	drop_cached(mapping, transfer.position - ret, transfer.position);
 	iocb->ki_pos = transfer.position;
+	return ret;
+}
+
+/*
+ * The caller holds the inode's lock. A page that a mapping made dirty meanwhile
+ * could not be dropped: it would be written over the data later.
+ */
+ssize_t sf_direct_write(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct sf_inode *object = sf_i(file_inode(iocb->ki_filp));
+	ssize_t ret;
+
+	down_write(&object->direct);
+	ret = write_and_drop(iocb, from);
+	up_write(&object->direct);
 	return ret;
 }

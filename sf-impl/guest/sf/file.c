@@ -4,6 +4,7 @@
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/sched.h>
 #include <linux/splice.h>
 #include <linux/uio.h>
 #include "sf.h"
@@ -137,6 +138,20 @@ static bool write_directly(struct kiocb *iocb, const struct iov_iter *from)
 	       (iov_iter_count(from) >= DIRECT_WRITE_MIN && user_backed_iter(from));
 }
 
+/* What a mapping has left behind the end must not come up when the end moves on. */
+static void clear_behind_end(struct inode *inode)
+{
+	loff_t size = i_size_read(inode);
+	struct folio *folio = filemap_lock_folio(inode->i_mapping, size >> PAGE_SHIFT);
+
+	if (IS_ERR_OR_NULL(folio))
+		return;
+	if (folio_test_dirty(folio))
+		folio_zero_segment(folio, offset_in_folio(folio, size), folio_size(folio));
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
 /* The caller holds the inode's lock. */
 static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
 {
@@ -145,6 +160,8 @@ static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
 
 	if (ret <= 0)
 		return ret;
+	if (position > i_size_read(file_inode(iocb->ki_filp)))
+		clear_behind_end(file_inode(iocb->ki_filp));
 	ret = file_remove_privs(iocb->ki_filp);
 	if (ret)
 		return ret;
@@ -177,11 +194,29 @@ static void sf_vm_close(struct vm_area_struct *area)
 		filemap_write_and_wait(mapping);
 }
 
+/*
+ * Who writes past the cache may have to wait for the memory map that is locked
+ * here: so he is not waited for, but the program's access comes again.
+ */
+static vm_fault_t sf_vm_page_mkwrite(struct vm_fault *fault)
+{
+	struct sf_inode *object = sf_i(file_inode(fault->vma->vm_file));
+	vm_fault_t ret;
+
+	if (!down_read_trylock(&object->direct)) {
+		schedule_timeout_uninterruptible(1);
+		return VM_FAULT_NOPAGE;
+	}
+	ret = filemap_page_mkwrite(fault);
+	up_read(&object->direct);
+	return ret;
+}
+
 static const struct vm_operations_struct sf_vm_operations = {
 	.close = sf_vm_close,
 	.fault = filemap_fault,
 	.map_pages = filemap_map_pages,
-	.page_mkwrite = filemap_page_mkwrite,
+	.page_mkwrite = sf_vm_page_mkwrite,
 };
 
 /*

@@ -14,6 +14,7 @@ void sf_inode_init_once(void *object)
 	inode_init_once(&inode->vfs);
 	spin_lock_init(&inode->handles_lock);
 	INIT_LIST_HEAD(&inode->handles);
+	init_rwsem(&inode->direct);
 	mutex_init(&inode->locks_mutex);
 	INIT_LIST_HEAD(&inode->lock_owners);
 }
@@ -417,10 +418,10 @@ static int change_size(struct inode *inode, struct sf_handle *handle, loff_t siz
 {
 	struct sf_answer answer = { .info.cbObject = size };
 	loff_t old = i_size_read(inode);
-	int ret = filemap_write_and_wait(inode->i_mapping);
+	int ret;
 
-	if (ret)
-		return ret;
+	/* what this cannot write is told by fsync and close: a full disk has to let it go */
+	filemap_write_and_wait(inode->i_mapping);
 	truncate_setsize(inode, size);
 	WRITE_ONCE(handle->unflushed, true);
 	ret = set_info(handle, SHFL_INFO_SIZE, &answer);
@@ -428,6 +429,8 @@ static int change_size(struct inode *inode, struct sf_handle *handle, loff_t siz
 		i_size_write(inode, old);
 		return ret;
 	}
+	/* once more: what was read meanwhile has what is cut off now */
+	truncate_pagecache(inode, size);
 	take_own_change(inode, &answer);
 	return 0;
 }

@@ -93,14 +93,23 @@ static void set_string(char **target, struct fs_parameter *parameter)
 }
 
 /* The one that says nothing else than what is done anyway is not kept. */
-static int set_charset(struct sf_options *options, struct fs_parameter *parameter)
+static void set_charset(struct sf_options *options, struct fs_parameter *parameter)
 {
 	set_string(&options->charset, parameter);
 	if (!strcasecmp(options->charset, "utf8") || !strcasecmp(options->charset, "utf-8")) {
 		kfree(options->charset);
 		options->charset = NULL;
 	}
-	return 0;
+}
+
+/* Names in the caches are in the one that the mount has. */
+static int check_charset(struct fs_context *context, const struct sf_options *wanted)
+{
+	const char *now = sf_share(context->root->d_sb)->options.charset ?: "";
+
+	if (!strcmp(now, wanted->charset ?: ""))
+		return 0;
+	return invalf(context, "sf: iocharset cannot be changed by a remount");
 }
 
 static int set_number(struct sf_options *options, struct fs_context *context, int option,
@@ -138,9 +147,10 @@ static int sf_parse_param(struct fs_context *context, struct fs_parameter *param
 
 	switch (option) {
 	case PARAMETER_CHARSET:
+		set_charset(&share->options, parameter);
 		if (context->purpose == FS_CONTEXT_FOR_RECONFIGURE)
-			return 0;
-		return set_charset(&share->options, parameter);
+			return check_charset(context, &share->options);
+		return 0;
 	case PARAMETER_TAG:
 		set_string(&share->options.tag, parameter);
 		return 0;

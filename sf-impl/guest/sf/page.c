@@ -145,25 +145,23 @@ static bool gathers(const struct inode *inode)
 }
 
 /*
- * A page behind the end is known to be empty. One that is kept dirty has to be
- * whole, and so has what several pages share their state with.
+ * What is behind the end is known to be empty. What is kept dirty has to be
+ * whole: where nobody may read, a part of it is not kept but passed on.
  */
 static int prepare_folio(struct file *file, struct folio *folio, unsigned int length)
 {
 	struct inode *inode = folio->mapping->host;
+	int ret = 0;
 
-	if (folio_test_uptodate(folio))
-		return 0;
-	if (folio_test_large(folio))
-		return fill_folio(file, folio);
-	if (length == PAGE_SIZE)
+	if (folio_test_uptodate(folio) || length == folio_size(folio))
 		return 0;
 	if (folio_pos(folio) >= i_size_read(inode)) {
-		folio_zero_segment(folio, 0, PAGE_SIZE);
+		folio_zero_segment(folio, 0, folio_size(folio));
 		folio_mark_uptodate(folio);
-		return 0;
+	} else if (gathers(inode)) {
+		ret = fill_folio(file, folio);
 	}
-	return gathers(inode) ? fill_folio(file, folio) : 0;
+	return ret == -EBADF ? 0 : ret;
 }
 
 static noinline int sf_write_begin(struct file *file, struct address_space *mapping, loff_t pos,
@@ -198,13 +196,15 @@ static int write_through(struct file *file, struct page *page, loff_t pos, u32 c
 	return count ? count : -EIO;
 }
 
-static int keep_dirty(struct folio *folio, unsigned int length, unsigned int copied)
+static bool can_keep(struct folio *folio, unsigned int copied)
 {
-	if (!folio_test_uptodate(folio)) {
-		if (copied < length)
-			return 0;
-		folio_mark_uptodate(folio);
-	}
+	return gathers(folio->mapping->host) &&
+	       (folio_test_uptodate(folio) || copied == folio_size(folio));
+}
+
+static int keep_dirty(struct folio *folio, unsigned int copied)
+{
+	folio_mark_uptodate(folio);
 	folio_mark_dirty(folio);
 	return copied;
 }
@@ -216,7 +216,7 @@ static int pass_on(struct file *file, struct page *page, loff_t pos, unsigned in
 
 	if (ret < (int)copied)
 		folio_clear_uptodate(folio); /* it holds what the host does not */
-	else if (ret == PAGE_SIZE && !folio_test_uptodate(folio))
+	else if (ret == (int)folio_size(folio) && !folio_test_uptodate(folio))
 		folio_mark_uptodate(folio);
 	return ret;
 }
@@ -229,8 +229,8 @@ static noinline int sf_write_end(struct file *file, struct address_space *mappin
 	int ret = 0;
 
 	if (copied)
-		ret = gathers(inode) ? keep_dirty(page_folio(page), len, copied) :
-				       pass_on(file, page, pos, copied);
+		ret = can_keep(page_folio(page), copied) ? keep_dirty(page_folio(page), copied) :
+							   pass_on(file, page, pos, copied);
 	if (ret > 0)
 		sf_inode_extend(inode, pos + ret);
 	unlock_page(page);

@@ -11,6 +11,7 @@
 #include <linux/fs_parser.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/rwsem.h>
 #include "r0lib.h"
 
 #define SF_MAGIC 0x786f4256
@@ -74,6 +75,7 @@ struct sf_inode {
 	u32 host_device;
 	spinlock_t handles_lock;
 	struct list_head handles;
+	struct rw_semaphore direct; /* data go past the cache: no page becomes dirty meanwhile */
 	struct mutex locks_mutex;
 	struct list_head lock_owners; /* lock.c */
 	struct dentry *unsynced; /* sync.c: written and closed; under the share's handles_lock */
