@@ -7,16 +7,20 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "client.h"
 #include "parms.h"
 
-#define FEED_SLOTS 256u /* calls held */
-#define FEED_BATCH 32u
+#define FEED_SLOTS 2048u /* calls held: some milliseconds of work, as long as a thread may wait */
+#define FEED_BATCH 32u /* change hands at a time */
+#define FEED_WAKE 256u /* are there before a caller that waits is woken */
 #define FEED_BYTES (16u << 20) /* of payload held, but for one call */
 #define FEED_ROOM (24u << 20) /* of memory kept for reuse */
+#define FEED_LINE 64u /* of the processor's cache */
 
 struct feed {
 	pthread_t thread;
@@ -27,6 +31,7 @@ struct feed {
 	/* The reader's own. */
 	struct payload_cache *cache;
 	size_t next; /* events read */
+	size_t reclaimed; /* events done with whose memory was looked at */
 	size_t room; /* memory of all slots */
 	uint32_t process; /* of the last event that had one */
 	/* The caller's own. */
@@ -40,6 +45,7 @@ struct feed {
 	size_t bytes; /* in those between */
 	bool ended, stopped;
 	int error;
+	int64_t cpu_ns; /* that the reader took */
 	char *message;
 };
 
@@ -93,34 +99,63 @@ static int feed_read(struct feed *feed, struct replay_call *call)
 {
 	int ret;
 
-	feed->room -= call->room;
-	if (feed->room > FEED_ROOM)
-		parms_clear(call);
 	ret = trace_next(feed->cursor, &call->event);
 	if (ret != 1)
 		return ret;
 	if (feed->to && call->event.call_id >= feed->to)
 		return 0;
+	feed->room -= call->room;
 	ret = feed_fill(feed, call);
 	call->room = parms_room(call, &call->bytes);
 	feed->room += call->room;
 	return ret < 0 ? ret : 1;
 }
 
+/* What is done with keeps its memory for the next event in its place, within bounds. */
+static void feed_reclaim(struct feed *feed, size_t tail)
+{
+	for (; feed->reclaimed < tail; feed->reclaimed++) {
+		struct replay_call *call = feed_slot(feed, feed->reclaimed);
+
+		if (feed->room <= FEED_ROOM)
+			continue;
+		parms_clear(call);
+		feed->room -= call->room;
+		call->room = 0;
+	}
+}
+
+static bool feed_is_full(const struct feed *feed)
+{
+	return feed->tail < feed->head &&
+	       (feed->head - feed->tail > FEED_SLOTS - FEED_BATCH || feed->bytes > FEED_BYTES);
+}
+
+/* So much is drained that it is worth waking the reader. */
+static bool feed_is_low(const struct feed *feed)
+{
+	return feed->tail == feed->head ||
+	       (feed->head - feed->tail <= FEED_SLOTS / 2 && feed->bytes <= FEED_BYTES / 2);
+}
+
 /* Hands over what was read, and waits until there is a free slot. False: stop. */
 static bool feed_publish(struct feed *feed, size_t *bytes)
 {
+	size_t tail;
 	bool goes_on;
 
 	pthread_mutex_lock(&feed->lock);
 	feed->head = feed->next;
 	feed->bytes += *bytes;
-	pthread_cond_signal(&feed->filled);
-	while (!feed->stopped && feed->tail < feed->head &&
-	       (feed->next - feed->tail > FEED_SLOTS - FEED_BATCH || feed->bytes > FEED_BYTES))
-		pthread_cond_wait(&feed->drained, &feed->lock);
+	if (feed->head - feed->tail >= FEED_WAKE || feed->head <= FEED_BATCH || feed_is_full(feed))
+		pthread_cond_signal(&feed->filled);
+	if (feed_is_full(feed))
+		while (!feed->stopped && !feed_is_low(feed))
+			pthread_cond_wait(&feed->drained, &feed->lock);
 	goes_on = !feed->stopped;
+	tail = feed->tail;
 	pthread_mutex_unlock(&feed->lock);
+	feed_reclaim(feed, tail);
 	*bytes = 0;
 	return goes_on;
 }
@@ -128,7 +163,10 @@ static bool feed_publish(struct feed *feed, size_t *bytes)
 static void feed_end(struct feed *feed, int error)
 {
 	const char *why = error < 0 ? trace_error(feed->trace) : NULL;
+	struct timespec cpu;
 
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	feed->cpu_ns = cpu.tv_sec * 1000000000ll + cpu.tv_nsec;
 	pthread_mutex_lock(&feed->lock);
 	feed->head = feed->next;
 	feed->ended = true;
@@ -193,7 +231,7 @@ static void feed_close(struct feed *feed)
 	trace_cursor_close(feed->cursor);
 	trace_close(feed->trace);
 	feed_free_slots(feed);
-	free(feed->cache);
+	payload_cache_free(feed->cache);
 	free(feed->message);
 	free(feed);
 }
@@ -231,7 +269,8 @@ static int feed_more(struct feed *feed)
 	pthread_mutex_lock(&feed->lock);
 	for (; feed->tail < feed->at; feed->tail++)
 		feed->bytes -= feed_slot(feed, feed->tail)->bytes;
-	pthread_cond_signal(&feed->drained);
+	if (feed_is_low(feed))
+		pthread_cond_signal(&feed->drained);
 	while (feed->head == feed->at && !feed->ended)
 		pthread_cond_wait(&feed->filled, &feed->lock);
 	feed->limit = feed->head;
@@ -240,6 +279,13 @@ static int feed_more(struct feed *feed)
 	ret = feed->head > feed->at ? 1 : feed->error;
 	pthread_mutex_unlock(&feed->lock);
 	return ret;
+}
+
+/* The other thread wrote it: has it fetched while the call before it is made. */
+static void feed_prefetch(const void *memory, size_t size)
+{
+	for (size_t at = 0; at < size; at += FEED_LINE)
+		__builtin_prefetch((const uint8_t *)memory + at);
 }
 
 int feed_next(struct feed *feed, struct replay_call **ret)
@@ -251,6 +297,9 @@ int feed_next(struct feed *feed, struct replay_call **ret)
 			return status;
 	}
 	*ret = feed_slot(feed, feed->at++);
+	if (feed->at < feed->limit)
+		feed_prefetch(feed_slot(feed, feed->at),
+			      offsetof(struct replay_call, parms[SHFL_MAX_PARMS]));
 	return 1;
 }
 
@@ -281,10 +330,10 @@ const char *feed_error(const struct feed *feed)
 	return feed->message;
 }
 
-void feed_stop(struct feed *feed)
+int64_t feed_stop(struct feed *feed)
 {
-	if (!feed)
-		return;
+	int64_t cpu_ns;
+
 	pthread_mutex_lock(&feed->lock);
 	feed->stopped = true;
 	pthread_cond_signal(&feed->drained);
@@ -293,5 +342,7 @@ void feed_stop(struct feed *feed)
 	pthread_mutex_destroy(&feed->lock);
 	pthread_cond_destroy(&feed->filled);
 	pthread_cond_destroy(&feed->drained);
+	cpu_ns = feed->cpu_ns;
 	feed_close(feed);
+	return cpu_ns;
 }

@@ -30,6 +30,7 @@ void feed_free(struct replay_call *call); /* one that was kept */
 /* What made feed_next() fail, in words; NULL: nobody knows. */
 const char *feed_error(const struct feed *feed);
 
-void feed_stop(struct feed *feed);
+/* Returns the processor time that reading took, in ns. */
+int64_t feed_stop(struct feed *feed);
 
 #endif

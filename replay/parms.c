@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define PARMS_PAGE_SIZE 4096u
+#define PARMS_LENT_MAX (4u << 20) /* kept from call to call */
 
 int parms_load(struct trace *trace, struct payload_cache *cache, struct replay_call *call,
 	       unsigned *ret_parm)
@@ -31,12 +32,14 @@ static const struct shfl_parm_info *parms_info(const struct replay_call *call, u
 	return &call->info->parms[i];
 }
 
+static bool parms_is_memory(const struct trace_parm *parm)
+{
+	return parm->type == VBOX_HGCM_SVC_PARM_PTR || parm->type == VBOX_HGCM_SVC_PARM_PAGES;
+}
+
 static uint32_t parms_bytes(const struct trace_parm *parm)
 {
-	bool memory =
-		parm->type == VBOX_HGCM_SVC_PARM_PTR || parm->type == VBOX_HGCM_SVC_PARM_PAGES;
-
-	return memory ? parm->size : 0;
+	return parms_is_memory(parm) ? parm->size : 0;
 }
 
 /* How many bytes of a parameter the service looks at. */
@@ -116,16 +119,28 @@ static int buffer_paginate(struct replay_buffer *buffer, size_t n)
 	return 0;
 }
 
-/* The service only reads it, and all of it is there: it needs no copy. */
+/* A guest's call with the parameters that its function has. */
+static bool parms_as_declared(const struct replay_call *call)
+{
+	return call->info && call->event.kind == TRACE_CALL &&
+	       call->event.n_parms == call->info->n_parms;
+}
+
+/* The service only reads it, all of it is there, and nobody else will: it needs no copy. */
 static bool parms_read_only(const struct replay_call *call, unsigned i)
 {
-	const struct shfl_parm_info *info = parms_info(call, i);
 	const struct trace_parm *recorded = &call->event.parms[i];
 
-	return info && call->event.kind == TRACE_CALL &&
-	       call->event.n_parms == call->info->n_parms && info->direction == SHFL_DIR_IN &&
+	return parms_as_declared(call) && call->info->parms[i].direction == SHFL_DIR_IN &&
 	       recorded->type == VBOX_HGCM_SVC_PARM_PTR && recorded->size > 0 &&
-	       call->in[i].captured >= recorded->size;
+	       call->in[i].captured >= recorded->size && payload_is_private(&call->in[i]);
+}
+
+/* The service only writes it: who makes the call has memory for it. */
+static bool parms_write_only(const struct replay_call *call, unsigned i)
+{
+	return parms_as_declared(call) && call->info->parms[i].direction == SHFL_DIR_OUT &&
+	       parms_is_memory(&call->event.parms[i]);
 }
 
 static int parms_build_memory(struct replay_call *call, unsigned i)
@@ -172,7 +187,10 @@ static int parms_build_one(struct replay_call *call, unsigned i)
 		return 0;
 	case VBOX_HGCM_SVC_PARM_PTR:
 	case VBOX_HGCM_SVC_PARM_PAGES:
-		return parms_build_memory(call, i);
+		if (!parms_write_only(call, i))
+			return parms_build_memory(call, i);
+		call->lent |= 1u << i;
+		return 0;
 	default:
 		parm->u.uint64 = recorded->in;
 		return 0;
@@ -185,6 +203,7 @@ int parms_build(struct replay_call *call, const char **ret_missing)
 
 	*ret_missing = NULL;
 	call->filled = false;
+	call->lent = 0;
 	if (call->event.n_parms > VBOX_HGCM_MAX_PARMS) {
 		*ret_missing = "more parameters than HGCM takes";
 		return 0;
@@ -207,15 +226,54 @@ int parms_build(struct replay_call *call, const char **ret_missing)
 	return 0;
 }
 
+static void parms_free_buffer(struct replay_buffer *buffer)
+{
+	free(buffer->memory);
+	free(buffer->pages);
+	*buffer = (struct replay_buffer){0};
+}
+
+static void parms_exchange(struct replay_call *call, struct replay_lent *lent, unsigned i)
+{
+	struct replay_buffer buffer = call->buffers[i];
+
+	call->buffers[i] = lent->buffers[i];
+	lent->buffers[i] = buffer;
+}
+
+int parms_lend(struct replay_call *call, struct replay_lent *lent)
+{
+	for (unsigned i = 0; call->lent >> i; i++) {
+		if (!(call->lent >> i & 1))
+			continue;
+		parms_exchange(call, lent, i);
+		if (parms_build_memory(call, i) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void parms_take_back(struct replay_call *call, struct replay_lent *lent)
+{
+	for (unsigned i = 0; call->lent >> i; i++) {
+		if (!(call->lent >> i & 1))
+			continue;
+		parms_exchange(call, lent, i);
+		if (lent->buffers[i].room > PARMS_LENT_MAX)
+			parms_free_buffer(&lent->buffers[i]);
+	}
+}
+
 size_t parms_room(const struct replay_call *call, size_t *ret_bytes)
 {
 	size_t room = 0;
 
 	*ret_bytes = 0;
 	for (unsigned i = 0; i < SHFL_MAX_PARMS; i++) {
-		room += call->in[i].room + call->out[i].room + call->buffers[i].room;
-		*ret_bytes += call->in[i].captured + call->out[i].captured +
-			      parms_bytes(&call->event.parms[i]);
+		uint32_t captured = call->in[i].captured + call->out[i].captured;
+
+		room += captured + call->buffers[i].room;
+		*ret_bytes += captured + parms_bytes(&call->event.parms[i]);
 	}
 	return room;
 }
@@ -225,8 +283,12 @@ void parms_clear(struct replay_call *call)
 	for (unsigned i = 0; i < SHFL_MAX_PARMS; i++) {
 		payload_clear(&call->in[i]);
 		payload_clear(&call->out[i]);
-		free(call->buffers[i].memory);
-		free(call->buffers[i].pages);
+		parms_free_buffer(&call->buffers[i]);
 	}
-	memset(call->buffers, 0, sizeof(call->buffers));
+}
+
+void parms_lent_clear(struct replay_lent *lent)
+{
+	for (unsigned i = 0; i < SHFL_MAX_PARMS; i++)
+		parms_free_buffer(&lent->buffers[i]);
 }

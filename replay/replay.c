@@ -17,6 +17,7 @@
 #include "feed.h"
 #include "host_call.h"
 #include "inherit.h"
+#include "parms.h"
 #include "peer.h"
 #include "sandbox.h"
 #include "scratch.h"
@@ -48,6 +49,7 @@ struct replay {
 	struct replay_call *call; /* the one that is being made, the feed's */
 	struct replay_parked *parked;
 	struct replay_parked *spare; /* for the next call that may wait */
+	struct replay_lent lent; /* for what calls write */
 	char *message; /* why it cannot go on */
 	int error;
 };
@@ -95,8 +97,9 @@ static void replay_found(struct replay *replay, const struct trace_call *event,
 static void replay_left_out(struct replay *replay, const struct trace_call *event,
 			    enum replay_verdict verdict, const char *what)
 {
-	struct replay_finding finding = {.verdict = verdict};
+	struct replay_finding finding;
 
+	replay_finding_init(&finding, verdict);
 	snprintf(finding.what, sizeof(finding.what), "%s", what);
 	replay_found(replay, event, &finding);
 }
@@ -219,8 +222,9 @@ static void replay_note_asked(struct replay *replay, const struct replay_call *c
 /* A call has ended on both sides: compares, and learns what it opened. */
 static void replay_ended(struct replay *replay, const struct replay_call *call)
 {
-	struct replay_finding finding = {.verdict = REPLAY_SAME};
+	struct replay_finding finding;
 
+	replay_finding_init(&finding, REPLAY_SAME);
 	if (replay->options->peer)
 		replay_compare_peer(replay, call, &finding);
 	else
@@ -303,10 +307,13 @@ static int replay_call_service(struct replay *replay, const struct replay_client
 	parked->call = call;
 	replay->spare = parked;
 	replay->result->calls++;
+	if (parms_lend(call, &replay->lent) < 0)
+		return replay_fail(replay, -ENOMEM, "memory for what a call gives");
 	call->status = hgcm_call(replay->service, client->live, call->event.fn, call->n_parms,
 				 call->parms, HGCM_WAIT_LATER, replay_wake, parked);
 	if (call->status != VINF_HGCM_ASYNC_EXECUTE) {
 		replay_ended(replay, call);
+		parms_take_back(call, &replay->lent);
 		return 0;
 	}
 	ret = replay_park(replay, parked);
@@ -318,12 +325,13 @@ static int replay_call_service(struct replay *replay, const struct replay_client
 /* Payload whose bytes are not those that were recorded is a difference by itself. */
 static int replay_load(struct replay *replay, bool *ret_ready)
 {
-	struct replay_finding finding = {.verdict = REPLAY_DIVERGED};
+	struct replay_finding finding;
 	int ret = replay->call->load_error;
 
 	*ret_ready = ret == 0;
 	if (ret != -EBADMSG && ret != -EUCLEAN && ret != -ENOENT)
 		return ret < 0 ? replay_fail(replay, ret, "cannot read payload") : 0;
+	replay_finding_init(&finding, REPLAY_DIVERGED);
 	snprintf(finding.what, sizeof(finding.what), "payload of parameter %u",
 		 replay->call->load_parm);
 	snprintf(finding.expected, sizeof(finding.expected), "the bytes that were recorded");
@@ -354,10 +362,11 @@ static int replay_guest_call(struct replay *replay)
 {
 	struct replay_call *call = replay->call;
 	const struct replay_client *client = live_client_of(&replay->live, &call->event);
-	struct replay_finding finding = {0};
+	struct replay_finding finding;
 	bool ready;
 	int ret;
 
+	replay_finding_init(&finding, REPLAY_SAME);
 	if (!client)
 		client = inherit_client(&replay->live, &replay->image, &call->event);
 	if (!client) {
@@ -563,6 +572,7 @@ static int replay_with_service(struct replay *replay)
 	}
 	replay_timing(replay);
 	free(replay->spare);
+	parms_lent_clear(&replay->lent);
 	live_clear(&replay->live);
 	taint_clear(&replay->taint);
 	return ret;
@@ -604,7 +614,7 @@ static int replay_in_thread(struct replay *replay)
 		replay->error = replay_fail(replay, -ret, "cannot start a thread");
 	else
 		pthread_join(thread, NULL);
-	feed_stop(replay->feed);
+	replay->result->reader_cpu_ns = feed_stop(replay->feed);
 	return replay->error;
 }
 

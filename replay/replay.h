@@ -50,6 +50,7 @@ struct replay_result {
 	int64_t ignored; /* set-attribute calls that succeeded and did not do all of it */
 	int64_t duration_ns; /* from the first event to the last */
 	int64_t cpu_ns; /* of it, processor time of the thread that made the calls */
+	int64_t reader_cpu_ns; /* of the thread that read the trace ahead */
 	/* How much later than at the wanted speed calls were made; 0 without one. */
 	int64_t late_p50_ns, late_p99_ns, late_max_ns;
 	int64_t built, unbuilt; /* files of the state before the trace */

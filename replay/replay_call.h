@@ -16,21 +16,22 @@ struct replay_buffer {
 struct replay_call {
 	struct trace_call event;
 	const struct shfl_fn_info *info; /* NULL: no such function */
-	bool utf16; /* how the client's strings are encoded */
-	struct payload in[SHFL_MAX_PARMS];
-	struct payload out[SHFL_MAX_PARMS];
-	uint32_t n_parms; /* in parms */
-	VBOXHGCMSVCPARM parms[VBOX_HGCM_MAX_PARMS]; /* live: as it ended */
-	struct replay_buffer buffers[SHFL_MAX_PARMS];
 	const char *missing; /* what the trace lacks to make it, NULL: nothing */
 	int load_error; /* negative errno of fetching the payload of parameter load_parm */
 	unsigned load_parm;
+	uint32_t n_parms; /* in parms */
+	uint32_t lent; /* bits of parameters: parms_lend() gives them memory */
+	int32_t status; /* live */
+	bool utf16; /* how the client's strings are encoded */
+	bool filled; /* zeroes stand for data that is not in the trace */
+	bool unknown_handle; /* one that the trace has not opened */
+	struct payload in[SHFL_MAX_PARMS];
+	struct payload out[SHFL_MAX_PARMS];
+	struct replay_buffer buffers[SHFL_MAX_PARMS];
+	VBOXHGCMSVCPARM parms[VBOX_HGCM_MAX_PARMS]; /* live: as it ended */
 	size_t bytes, room; /* of payload; of the memory for it */
 	char *path; /* event.path, with room to grow */
 	size_t path_room;
-	bool filled; /* zeroes stand for data that is not in the trace */
-	bool unknown_handle; /* one that the trace has not opened */
-	int32_t status; /* live */
 };
 
 /* What a replay found out about a call. */
@@ -51,6 +52,14 @@ struct replay_finding {
 	char expected[REPLAY_TEXT_SIZE]; /* for REPLAY_DIVERGED */
 	char got[REPLAY_TEXT_SIZE];
 };
+
+/* Nothing found yet. The texts are long, and few calls need them. */
+static inline void replay_finding_init(struct replay_finding *finding, enum replay_verdict verdict)
+{
+	finding->verdict = verdict;
+	finding->call_id = 0;
+	finding->what[0] = finding->expected[0] = finding->got[0] = '\0';
+}
 
 /* The number of recorded parameters: what n_parms says may be more than there are. */
 static inline uint32_t replay_recorded_parms(const struct trace_call *event)

@@ -81,6 +81,7 @@ static void load_service(struct bench *bench)
 struct figures {
 	double bare[MAX_RUNS], replay[MAX_RUNS], all[MAX_RUNS], ratio[MAX_RUNS];
 	double bare_cpu[MAX_RUNS], cpu[MAX_RUNS]; /* microseconds a call, in the calling thread */
+	double reader_cpu[MAX_RUNS];
 };
 
 /* Recording. */
@@ -403,6 +404,7 @@ static void run_replay(struct bench *bench, struct figures *figures, int i)
 	figures->all[i] = (double)result.calls * NSEC_PER_SEC / (double)start;
 	figures->replay[i] = (double)result.calls * NSEC_PER_SEC / (double)result.duration_ns;
 	figures->cpu[i] = (double)result.cpu_ns / 1e3 / (double)result.calls;
+	figures->reader_cpu[i] = (double)result.reader_cpu_ns / 1e3 / (double)result.calls;
 }
 
 /* Side by side. */
@@ -465,9 +467,10 @@ static void compare_runs(struct bench *bench)
 	lowest = figures->ratio[0];
 	printf("  (%.2f to %.2f in %d pairs)\n", lowest, figures->ratio[bench->runs - 1],
 	       bench->runs);
-	printf("processor time       %12.2f us a call in the bare loop, %.2f us in replay's "
-	       "thread\n",
-	       median(figures->bare_cpu, bench->runs), median(figures->cpu, bench->runs));
+	printf("processor time       %12.2f us a call in the bare loop; replay's caller %.2f us, "
+	       "its reader %.2f us\n",
+	       median(figures->bare_cpu, bench->runs), median(figures->cpu, bench->runs),
+	       median(figures->reader_cpu, bench->runs));
 	printf("memory of a replay   %12ld KiB\n", rss);
 }
 
