@@ -148,7 +148,8 @@ enum capture_loss_reason {
 	CAPTURE_LOSS_SPANS_FULL = 3,
 	CAPTURE_LOSS_UNREADABLE = 4,
 	CAPTURE_LOSS_EXIT_MISSED = 5,
-	CAPTURE_LOSS_CUT_SHORT = 6 /* the stream or the spool ended early */
+	CAPTURE_LOSS_CUT_SHORT = 6, /* the stream or the spool ended early */
+	CAPTURE_LOSS_LINE_CUT = 7 /* sent while the line to the recorder was cut */
 };
 #define CAPTURE_LOSS_REASONS 8
 

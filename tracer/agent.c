@@ -93,7 +93,9 @@ static void print_help(void)
 	      "  --buffer SIZE      for each processor (at most 8M, with --payload 32M)\n"
 	      "  -h, --help         this\n"
 	      "\n"
-	      "SIGUSR1 sends the calls that are in flight.\n"
+	      "SIGUSR1 sends the calls that are in flight. A port or socket that is cut costs\n"
+	      "nothing at first: what is recorded waits in memory, at most twice the buffers,\n"
+	      "until the recorder is there again. What finds no room is counted as lost.\n"
 	      "\n"
 	      "Examples:\n"
 	      "  sftrace agent --port /dev/virtio-ports/sftrace -- ls /mnt/work\n"
@@ -219,8 +221,12 @@ static void ship(struct agent *agent)
 	char *message = NULL;
 
 	agent->shipped_ms = now_ms();
-	if (!agent->line_broken && agent_line_ship(agent->line, &message))
+	if (agent->line_broken)
+		return;
+	if (agent_line_ship(agent->line, &message))
 		give_up_line(agent, message);
+	else if (message)
+		complain(message);
 }
 
 /*
@@ -326,7 +332,8 @@ static void record_until_stopped(struct agent *agent)
 	while (!agent->stop) {
 		if (poll(&signals, 1, TICK_MS) > 0)
 			take_signals(agent);
-		if (now_ms() - agent->snapshot_ms >= SNAPSHOT_MS)
+		if (now_ms() - agent->snapshot_ms >= SNAPSHOT_MS ||
+		    agent_line_wants_snapshot(agent->line))
 			snapshot(agent);
 		drain(agent);
 		if (!agent->options.command && agent_line_is_to_end(agent->line))
@@ -339,27 +346,29 @@ static int finish(struct agent *agent)
 {
 	struct rings *rings = guest_probe_rings(agent->probe);
 	char *message = NULL;
+	int error;
 
 	if (agent->line_broken)
 		return -EPIPE;
 	guest_probe_detach(agent->probe);
 	rings_snapshot(rings);
 	rings_losses(rings);
-	if (agent_line_finish(agent->line, FINISH_TIMEOUT_MS, &message)) {
+	error = agent_line_finish(agent->line, FINISH_TIMEOUT_MS, &message);
+	if (error || message)
 		complain(message);
-		return -EPIPE;
-	}
-	return 0;
+	return error;
 }
 
 /* The recorder gets to know why there will be nothing to record. */
 static void report_failure(struct agent *agent, char *message)
 {
 	char *another = NULL;
+	int error;
 
 	if (message)
 		agent_line_put_meta(agent->line, LINK_META_ERROR, message);
-	if (agent_line_finish(agent->line, FINISH_TIMEOUT_MS, &another))
+	error = agent_line_finish(agent->line, FINISH_TIMEOUT_MS, &another);
+	if (error || another)
 		complain(another);
 	if (agent->options.kind == AGENT_LINE_FILE)
 		unlink(agent->options.path);

@@ -4,7 +4,8 @@
  * virtio-serial port, a UNIX socket, or standard input and output. A spool file
  * may stand for the recorder, for sftrace merge to load later. Records
  * wait in memory and are written when the agent says so, because a port costs
- * the guest's processor time; writing never waits for the recorder.
+ * the guest's processor time; writing never waits for the recorder. A *ret_message
+ * is NULL or malloc'd beforehand, and replaced.
  */
 #ifndef AGENT_LINE_H
 #define AGENT_LINE_H
@@ -39,17 +40,22 @@ void agent_line_put_meta(struct agent_line *line, const char *key, const char *v
 
 /*
  * Writes what the recorder takes at once, and looks whether it said something.
- * 0, or negative errno once the line is of no use any more; *ret_message then
- * says why, the first time.
+ * A port or socket that is cut is no failure: records wait, and go out when the
+ * recorder is there again; to be called several times a second for that.
+ * 0, or negative errno once the line is of no use any more. *ret_message says
+ * what happened, when something did.
  */
 int agent_line_ship(struct agent_line *line, char **ret_message);
 
 /* Whether the recorder asked to end the recording. It does not confirm the end then. */
 bool agent_line_is_to_end(const struct agent_line *line);
 
+/* Whether the recorder has asked for the calls that are in flight since this was called last. */
+bool agent_line_wants_snapshot(struct agent_line *line);
+
 /*
  * Ends the recording: what was dropped, CAPTURE_END; waits at most timeout_ms
- * until the recorder has confirmed that it has everything.
+ * until the recorder has confirmed that it has everything, less for one that is away.
  */
 int agent_line_finish(struct agent_line *line, int timeout_ms, char **ret_message);
 

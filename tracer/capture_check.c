@@ -133,3 +133,17 @@ void capture_meta_text(const struct capture_meta *meta, const char **ret_key,
 	*ret_key = meta->text;
 	*ret_value = meta->text + strlen(meta->text) + 1;
 }
+
+void capture_meta_make(const char *key, const char *value, union capture_meta_record *ret)
+{
+	size_t room = sizeof(ret->bytes) - sizeof(ret->h);
+	size_t key_size = strnlen(key, room / 2) + 1;
+	size_t length = strnlen(value, room - key_size - 1);
+	char *to = ret->bytes + sizeof(ret->h);
+
+	memset(ret, 0, sizeof(*ret));
+	memcpy(to, key, key_size - 1);
+	memcpy(to + key_size, value, length);
+	ret->h.kind = CAPTURE_META;
+	ret->h.size = (uint32_t)((sizeof(ret->h) + key_size + length + 1 + 7) & ~(size_t)7);
+}

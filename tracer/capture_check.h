@@ -30,4 +30,12 @@ const char *capture_check_record(const struct capture_header *header);
 void capture_meta_text(const struct capture_meta *meta, const char **ret_key,
 		       const char **ret_value);
 
+union capture_meta_record {
+	struct capture_header h;
+	char bytes[CAPTURE_META_MAX];
+};
+
+/* The other way: a meta record. Too long ones are cut. */
+void capture_meta_make(const char *key, const char *value, union capture_meta_record *ret);
+
 #endif

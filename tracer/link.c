@@ -2,8 +2,9 @@
 /*
  * The recorder's end of the line to a guest: a thread that polls a listening
  * socket and the connections to it. The first connection that begins with the
- * header of a guest's recording is the agent; the others stay, unheard, so
- * that the reply to them is not lost on its way through QEMU.
+ * header of a guest's recording is the agent, and so is a later one with the
+ * same header; the others stay, unheard, so that the reply to them is not lost
+ * on its way through QEMU.
  */
 #include "link.h"
 
@@ -29,12 +30,14 @@
 
 #define MAX_CONNECTIONS 8
 #define POLL_STEP_US 20000
+#define AWAY_GRACE_MS 1500 /* at the end, for an agent whose line was cut */
 #define COMMAND_GRACE_MS 3000 /* for a command to end when its line is closed */
 #define BUFFER_BYTES (4 * (size_t)CAPTURE_RECORD_MAX)
 
 enum phase {
 	PHASE_FREE,
 	PHASE_HELLO, /* its file header is not complete */
+	PHASE_RESUMED, /* it is back: where it goes on is not complete */
 	PHASE_AGENT, /* its records are taken */
 	PHASE_DEAF /* refused or finished: nothing more is read */
 };
@@ -42,8 +45,9 @@ enum phase {
 struct connection {
 	int fd;
 	enum phase phase;
-	size_t got; /* bytes of hello */
+	size_t got; /* bytes of what follows */
 	struct capture_file_header hello;
+	struct link_position position;
 };
 
 struct link {
@@ -58,10 +62,16 @@ struct link {
 	struct connection connections[MAX_CONNECTIONS];
 	char *buffer; /* of the agent: begins with a record */
 	size_t fill;
+	struct capture_file_header agent; /* who it is, once there is one */
+	struct link_position taken; /* of its stream */
+	enum link_verdict verdict; /* the last word to it; 0: none yet */
+	bool cut_in_record;
 
 	pthread_mutex_t lock; /* of what follows */
 	struct link_state state;
+	bool wants_snapshot;
 	bool closing;
+	int64_t closed_ms; /* when that began */
 	int64_t deadline_ms; /* while closing; negative: none */
 };
 
@@ -110,6 +120,13 @@ static void refuse(struct connection *connection, enum link_verdict verdict)
 	connection->phase = PHASE_DEAF;
 }
 
+/* To the agent, now and if it comes again. */
+static void end_agent(struct link *link, struct connection *connection, enum link_verdict verdict)
+{
+	link->verdict = verdict;
+	refuse(connection, verdict);
+}
+
 static void drop(struct connection *connection)
 {
 	close(connection->fd);
@@ -143,7 +160,7 @@ static void spool_failed(struct link *link, struct connection *connection, int e
 {
 	note_error(link, "cannot write %s: %s", link->spool_path,
 		   error == -EFBIG ? "the guest sends too much" : strerror(-error));
-	refuse(connection, LINK_REFUSED_FULL);
+	end_agent(link, connection, LINK_REFUSED_FULL);
 }
 
 static void accept_agent(struct link *link, struct connection *connection)
@@ -161,8 +178,44 @@ static void accept_agent(struct link *link, struct connection *connection)
 	pthread_mutex_lock(&link->lock);
 	link->state.agent = true;
 	pthread_mutex_unlock(&link->lock);
+	link->agent = connection->hello;
 	connection->phase = PHASE_AGENT;
 	reply(connection, LINK_ACCEPTED);
+}
+
+static struct connection *find_agent(struct link *link)
+{
+	for (size_t i = 0; i < MAX_CONNECTIONS; i++)
+		if (link->connections[i].phase == PHASE_AGENT ||
+		    link->connections[i].phase == PHASE_RESUMED)
+			return &link->connections[i];
+	return NULL;
+}
+
+/*
+ * The agent is back. The end of its former connection may not have been seen
+ * yet; what is in there comes again.
+ */
+static void agent_returns(struct link *link, struct connection *connection)
+{
+	struct {
+		struct link_reply reply;
+		struct link_position position;
+	} answer = {.reply = {.version = CAPTURE_VERSION, .verdict = LINK_RESUMED},
+		    .position = link->taken};
+	struct connection *former = find_agent(link);
+
+	if (link->verdict) {
+		refuse(connection, link->verdict);
+		return;
+	}
+	if (former)
+		drop(former);
+	link->fill = 0;
+	connection->phase = PHASE_RESUMED;
+	connection->got = 0;
+	memcpy(answer.reply.magic, LINK_MAGIC, sizeof(answer.reply.magic));
+	send(connection->fd, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void take_hello(struct link *link, struct connection *connection)
@@ -170,7 +223,9 @@ static void take_hello(struct link *link, struct connection *connection)
 	const struct capture_file_header *hello = &connection->hello;
 	const char *problem = capture_check_file_header(hello, CAPTURE_SIDE_GUEST);
 
-	if (!problem && link->state.agent) {
+	if (!problem && link->state.agent && !memcmp(hello, &link->agent, sizeof(*hello))) {
+		agent_returns(link, connection);
+	} else if (!problem && link->state.agent) {
 		refuse(connection, LINK_REFUSED_BUSY);
 	} else if (!problem) {
 		accept_agent(link, connection);
@@ -229,6 +284,8 @@ static size_t check_records(struct link *link, const char **ret_problem)
 		at += header->size;
 		records++;
 	}
+	link->taken.bytes += at;
+	link->taken.records += records;
 	pthread_mutex_lock(&link->lock);
 	link->state.records += records;
 	link->state.ended = ended;
@@ -252,45 +309,128 @@ static void take_records(struct link *link, struct connection *connection)
 	} else if (problem) {
 		note_error(link, "malformed record number %llu from the guest: %s",
 			   (unsigned long long)link->state.records + 1, problem);
-		refuse(connection, LINK_REFUSED);
+		end_agent(link, connection, LINK_REFUSED);
 	} else if (link->state.ended) {
-		refuse(connection, LINK_FINISHED);
+		end_agent(link, connection, LINK_FINISHED);
 	}
 }
 
-/* The peer went away. */
+/* What the agent had to forget while it was away: a position behind ours. */
+static const char *check_position(const struct link_position *ours,
+				  const struct link_position *agents)
+{
+	uint64_t bytes = agents->bytes - ours->bytes;
+	uint64_t records = agents->records - ours->records;
+
+	if (agents->bytes < ours->bytes || agents->records < ours->records)
+		return "what it sends next is there already";
+	if (records > bytes / sizeof(struct capture_header) || (bytes && !records))
+		return "what it forgot has an impossible size";
+	return NULL;
+}
+
+/* The spool's own words on a line that was cut: how often, and what that cost. */
+static int write_resumed(struct link *link)
+{
+	union capture_meta_record note;
+	struct capture_loss loss = {.h = {.kind = CAPTURE_LOSS, .size = sizeof(loss)},
+				    .reason = CAPTURE_LOSS_LINE_CUT,
+				    .n = link->state.lost};
+	char text[16];
+	int ret;
+
+	snprintf(text, sizeof(text), "%u", link->state.resumed);
+	capture_meta_make(LINK_META_RESUMED, text, &note);
+	ret = write_spool(link, &note, note.h.size);
+	return !ret && loss.n ? write_spool(link, &loss, sizeof(loss)) : ret;
+}
+
+static void take_position(struct link *link, struct connection *connection)
+{
+	const struct link_position *position = &connection->position;
+	const char *problem = check_position(&link->taken, position);
+	int ret;
+
+	if (problem) {
+		note_error(link, "the agent in the guest came back wrong: %s", problem);
+		end_agent(link, connection, LINK_REFUSED);
+		return;
+	}
+	pthread_mutex_lock(&link->lock);
+	link->state.resumed++;
+	link->state.lost += position->records - link->taken.records;
+	pthread_mutex_unlock(&link->lock);
+	link->taken = *position;
+	ret = write_resumed(link);
+	if (ret)
+		spool_failed(link, connection, ret);
+	else
+		connection->phase = PHASE_AGENT;
+}
+
+/* The peer went away. An agent at a socket may come back. */
 static void hang_up(struct link *link, struct connection *connection)
 {
-	if (connection->phase == PHASE_AGENT)
+	if (connection->phase == PHASE_AGENT && link->command)
 		note_error(link, "the line to the guest was cut%s",
 			   link->fill ? " in the middle of a record" : "");
+	else if (connection->phase == PHASE_AGENT)
+		link->cut_in_record = link->fill;
 	else if (connection->phase == PHASE_HELLO && link->command)
 		note_error(link, "the command ended before a recording began");
-	else if (connection->phase == PHASE_HELLO && connection->got)
+	else if (connection->phase == PHASE_HELLO && connection->got && !link->state.agent)
 		note_error(link, "the line to the guest was cut before its recording began");
 	drop(connection);
 }
 
+/* Where what comes next on a connection goes; gives the room for it. */
+static size_t input_place(struct link *link, struct connection *connection, char **ret_to)
+{
+	switch (connection->phase) {
+	case PHASE_HELLO:
+		*ret_to = (char *)&connection->hello + connection->got;
+		return sizeof(connection->hello) - connection->got;
+	case PHASE_RESUMED:
+		*ret_to = (char *)&connection->position + connection->got;
+		return sizeof(connection->position) - connection->got;
+	default:
+		*ret_to = link->buffer + link->fill;
+		return BUFFER_BYTES - link->fill;
+	}
+}
+
+static void take_input(struct link *link, struct connection *connection, size_t size)
+{
+	if (connection->phase == PHASE_AGENT) {
+		link->fill += size;
+		take_records(link, connection);
+		return;
+	}
+	connection->got += size;
+	if (connection->phase == PHASE_HELLO && connection->got == sizeof(connection->hello))
+		take_hello(link, connection);
+	else if (connection->phase == PHASE_RESUMED &&
+		 connection->got == sizeof(connection->position))
+		take_position(link, connection);
+}
+
+static bool is_heard(const struct connection *connection)
+{
+	return connection->phase != PHASE_FREE && connection->phase != PHASE_DEAF;
+}
+
 static void read_connection(struct link *link, struct connection *connection)
 {
-	bool hello = connection->phase == PHASE_HELLO;
-	char *to = hello ? (char *)&connection->hello + connection->got : link->buffer + link->fill;
-	size_t room =
-		hello ? sizeof(connection->hello) - connection->got : BUFFER_BYTES - link->fill;
+	char *to;
+	size_t room = input_place(link, connection, &to);
 	ssize_t n = recv(connection->fd, to, room, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {
+	if (n <= 0)
 		hang_up(link, connection);
-	} else if (hello) {
-		connection->got += (size_t)n;
-		if (connection->got == sizeof(connection->hello))
-			take_hello(link, connection);
-	} else {
-		link->fill += (size_t)n;
-		take_records(link, connection);
-	}
+	else
+		take_input(link, connection, (size_t)n);
 }
 
 /* A place for a connection: a free one, else a refused one, else a silent one. */
@@ -317,29 +457,36 @@ static void accept_connection(struct link *link)
 	*connection = (struct connection){.fd = fd, .phase = PHASE_HELLO};
 }
 
-static bool is_sending(const struct link *link)
+/* An agent at a socket that is not there, but may come back. */
+static bool is_away(struct link *link)
 {
-	for (size_t i = 0; i < MAX_CONNECTIONS; i++)
-		if (link->connections[i].phase == PHASE_AGENT)
-			return true;
-	return false;
+	return link->state.agent && !link->verdict && !link->command && !find_agent(link);
 }
 
-/* How long to wait for more: negative for ever; 0 when closing and nobody is sending. */
+/* While closing: until when to wait for more; INT64_MAX: for ever. */
+static int64_t wait_until_ms(struct link *link)
+{
+	int64_t deadline_ms = link->deadline_ms < 0 ? INT64_MAX : link->deadline_ms;
+	int64_t away_ms = link->closed_ms + AWAY_GRACE_MS;
+
+	if (find_agent(link))
+		return deadline_ms;
+	if (is_away(link))
+		return away_ms < deadline_ms ? away_ms : deadline_ms;
+	return 0;
+}
+
+/* How long to wait for more: negative for ever; 0 when closing and nobody is to send. */
 static int poll_timeout(struct link *link)
 {
 	int64_t left;
 
 	pthread_mutex_lock(&link->lock);
-	if (link->closing && !is_sending(link))
-		left = 0;
-	else if (link->closing && link->deadline_ms >= 0)
-		left = link->deadline_ms - now_ms();
-	else
-		left = INT64_MAX;
+	left = link->closing ? wait_until_ms(link) : INT64_MAX;
 	pthread_mutex_unlock(&link->lock);
 	if (left == INT64_MAX)
 		return -1;
+	left -= now_ms();
 	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
@@ -354,17 +501,29 @@ static bool past_deadline(struct link *link)
 }
 
 /* An agent of our own sees the end of its input, sends the rest and ends. */
-static void stop_own_agent(struct link *link)
+static void pass_wishes(struct link *link)
 {
-	if (link->command && link->connections[0].phase == PHASE_AGENT)
-		shutdown(link->connections[0].fd, SHUT_WR);
+	struct connection *agent = find_agent(link);
+	bool snapshot, closing;
+
+	pthread_mutex_lock(&link->lock);
+	snapshot = link->wants_snapshot;
+	closing = link->closing;
+	link->wants_snapshot = false;
+	pthread_mutex_unlock(&link->lock);
+	if (!agent || agent->phase != PHASE_AGENT)
+		return;
+	if (snapshot)
+		reply(agent, LINK_SNAPSHOT);
+	if (closing && link->command)
+		shutdown(agent->fd, SHUT_WR);
 }
 
 static void clear_wake(struct link *link)
 {
 	uint64_t count;
 
-	stop_own_agent(link);
+	pass_wishes(link);
 	if (read(link->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		note_error(link, "cannot read an eventfd: %s", strerror(errno));
 }
@@ -380,16 +539,15 @@ static bool serve_once(struct link *link)
 
 	for (size_t i = 0; i < MAX_CONNECTIONS; i++) {
 		struct connection *connection = &link->connections[i];
-		bool heard = connection->phase == PHASE_HELLO || connection->phase == PHASE_AGENT;
 
-		fds[2 + i].fd = heard ? connection->fd : -1;
+		fds[2 + i].fd = is_heard(connection) ? connection->fd : -1;
 		fds[2 + i].events = POLLIN;
 	}
 	n = poll(fds, 2 + MAX_CONNECTIONS, poll_timeout(link));
 	if (n <= 0)
 		return n < 0 && errno == EINTR;
 	for (size_t i = 0; i < MAX_CONNECTIONS; i++)
-		if (fds[2 + i].revents)
+		if (fds[2 + i].revents && is_heard(&link->connections[i]))
 			read_connection(link, &link->connections[i]);
 	if (fds[0].revents)
 		clear_wake(link);
@@ -404,8 +562,11 @@ static void *serve(void *argument)
 
 	while (serve_once(link))
 		;
-	if (is_sending(link))
+	if (find_agent(link))
 		note_error(link, "the agent in the guest did not finish in time");
+	else if (is_away(link))
+		note_error(link, "the line to the guest was cut%s",
+			   link->cut_in_record ? " in the middle of a record" : "");
 	return NULL;
 }
 
@@ -605,18 +766,33 @@ void link_get_state(struct link *link, struct link_state *ret)
 	pthread_mutex_unlock(&link->lock);
 }
 
-void link_close(struct link *link, int timeout_ms, struct link_state *ret)
+/* Has the thread look at what is wanted of it. */
+static void wake(struct link *link)
 {
 	static const uint64_t one = 1;
 
+	while (write(link->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+void link_snapshot(struct link *link)
+{
+	pthread_mutex_lock(&link->lock);
+	link->wants_snapshot = true;
+	pthread_mutex_unlock(&link->lock);
+	wake(link);
+}
+
+void link_close(struct link *link, int timeout_ms, struct link_state *ret)
+{
 	if (!link)
 		return;
 	pthread_mutex_lock(&link->lock);
 	link->closing = true;
-	link->deadline_ms = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	link->closed_ms = now_ms();
+	link->deadline_ms = timeout_ms < 0 ? -1 : link->closed_ms + timeout_ms;
 	pthread_mutex_unlock(&link->lock);
-	while (write(link->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
+	wake(link);
 	pthread_join(link->thread, NULL);
 	if (ret)
 		link_get_state(link, ret);

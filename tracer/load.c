@@ -529,6 +529,7 @@ static const char *const loss_reasons[CAPTURE_LOSS_REASONS] = {
 	[CAPTURE_LOSS_UNREADABLE] = "memory unreadable",
 	[CAPTURE_LOSS_EXIT_MISSED] = "exit missed",
 	[CAPTURE_LOSS_CUT_SHORT] = "cut short",
+	[CAPTURE_LOSS_LINE_CUT] = "line cut",
 };
 
 static int write_loss(struct load *load, enum trace_side side, const struct place *place)

@@ -19,10 +19,12 @@
 
 #include "child.h"
 #include "feature.h"
+#include "guest_agent.h"
 #include "link.h"
 #include "load.h"
 #include "record_options.h"
 #include "recorder.h"
+#include "ring.h"
 #include "trace.h"
 #include "verbs.h"
 #include "view.h"
@@ -37,7 +39,8 @@ struct recording {
 	struct record_options options;
 	struct probe_plan plan;
 	struct stat service; /* the file that the probes are in */
-	struct recorder *recorder;
+	struct recorder *recorder; /* NULL: the guest's side only, */
+	struct spool *notes; /* then the host's spool has these alone */
 	struct link *link;
 	char directory[64]; /* of our own socket; "" */
 	char *socket;
@@ -182,12 +185,11 @@ static int probes_open(struct recording *recording)
 				.ancestor = options->command ? getpid() : 0,
 				.snaplen = options->snaplen,
 				.filter = options->filter,
-				.nothing = options->side && *options->side == 'g',
 				.syscalls = options->syscalls,
 				.one_link_each = getenv("SFTRACE_NO_UPROBE_MULTI") != NULL,
 				.no_session = getenv("SFTRACE_NO_UPROBE_SESSION") != NULL,
 			},
-		.ring_bytes = options->ring_bytes,
+		.ring_bytes = options->ring_bytes ?: rings_default_bytes(),
 		.flight = options->flight,
 		.spool_file = recording->host_spool,
 	};
@@ -208,6 +210,27 @@ static int probes_open(struct recording *recording)
 	return 0;
 }
 
+static bool is_guest_only(const struct recording *recording)
+{
+	return recording->options.side && *recording->options.side == 'g';
+}
+
+/* The guest's side alone needs neither probes nor a service here. */
+static int notes_open(struct recording *recording)
+{
+	int err = spool_create(recording->host_spool, CAPTURE_SIDE_HOST, &recording->notes);
+
+	return err ? refuse("cannot write %s: %s", recording->host_spool, strerror(-err)) : 0;
+}
+
+static void note(struct recording *recording, const char *key, const char *value)
+{
+	if (recording->recorder)
+		recorder_note(recording->recorder, key, value);
+	else
+		spool_meta(recording->notes, key, value);
+}
+
 /* "a 'b c'": the command as one line. */
 static char *command_text(char **command)
 {
@@ -224,34 +247,42 @@ static char *command_text(char **command)
 	return text;
 }
 
+/* What is recorded here, and how. */
+static void host_notes_write(struct recording *recording)
+{
+	const struct record_options *options = &recording->options;
+	char *service = realpath(options->service, NULL);
+	char *filter = record_filter_text(&options->filter);
+	char text[32];
+
+	note(recording, "host.profile", recording->plan.profile);
+	note(recording, "service.path", service ? service : options->service);
+	note(recording, "service.build_id", recording->plan.build_id);
+	snprintf(text, sizeof(text), "%u", options->snaplen);
+	note(recording, "snaplen", options->snaplen == UINT32_MAX ? "all" : text);
+	note(recording, "syscalls", options->syscalls ? "1" : "0");
+	if (filter)
+		note(recording, "filter", filter);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)options->flight.bytes);
+	if (options->flight.bytes)
+		note(recording, "dump.ring_bytes", text);
+	free(filter);
+	free(service);
+}
+
 static void notes_write(struct recording *recording)
 {
 	const struct record_options *options = &recording->options;
-	struct recorder *recorder = recording->recorder;
-	char *service = realpath(options->service, NULL);
 	char *command = options->command ? command_text(options->command) : NULL;
-	char *filter = record_filter_text(&options->filter);
 	struct utsname name = {0};
-	char text[32];
 
 	uname(&name);
-	recorder_note(recorder, "sftrace.version", SFTRACE_VERSION);
-	recorder_note(recorder, "host.kernel", name.release);
-	recorder_note(recorder, "host.profile", recording->plan.profile);
-	recorder_note(recorder, "service.path", service ? service : options->service);
-	recorder_note(recorder, "service.build_id", recording->plan.build_id);
+	note(recording, "sftrace.version", SFTRACE_VERSION);
+	note(recording, "host.kernel", name.release);
 	if (command)
-		recorder_note(recorder, "command", command);
-	snprintf(text, sizeof(text), "%u", options->snaplen);
-	recorder_note(recorder, "snaplen", options->snaplen == UINT32_MAX ? "all" : text);
-	recorder_note(recorder, "syscalls", options->syscalls ? "1" : "0");
-	if (filter)
-		recorder_note(recorder, "filter", filter);
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)options->flight.bytes);
-	if (options->flight.bytes)
-		recorder_note(recorder, "dump.ring_bytes", text);
-	free(filter);
-	free(service);
+		note(recording, "command", command);
+	if (recording->recorder)
+		host_notes_write(recording);
 	free(command);
 }
 
@@ -259,7 +290,8 @@ static void notes_write(struct recording *recording)
 static int guest_listen(struct recording *recording)
 {
 	struct link_options options = {.spool_path = recording->guest_spool};
-	char *message = NULL;
+	char *message = NULL, *own = NULL;
+	int status = 0;
 
 	if (recording->options.flight.bytes)
 		return 0; /* the host's side only */
@@ -270,6 +302,8 @@ static int guest_listen(struct recording *recording)
 
 		options.command = link_endpoint_command(recording->options.guest);
 		recording->socket = path ? strdup(path) : NULL;
+	} else if (recording->options.here) {
+		options.command = own = guest_agent_command(&recording->options);
 	} else if (recording->options.command) {
 		strcpy(recording->directory, "/tmp/sftrace-XXXXXX");
 		if (!mkdtemp(recording->directory))
@@ -283,7 +317,21 @@ static int guest_listen(struct recording *recording)
 	options.socket_path = recording->socket;
 	if ((!recording->socket && !options.command) ||
 	    link_open(&options, &recording->link, &message))
-		return complain(message);
+		status = complain(message);
+	free(own);
+	return status;
+}
+
+/* An agent that a guest starts by itself comes when it is there. */
+static int guest_wait(struct recording *recording)
+{
+	if (!recording->link || recording->socket ||
+	    link_wait_ready(recording->link, GUEST_READY_MS))
+		return 0;
+	if (recording->options.here)
+		return refuse("this guest's side cannot be recorded%s%s", "", "");
+	fprintf(stderr, "sftrace: the guest's agent is not ready: what it misses is not in the "
+			"trace\n");
 	return 0;
 }
 
@@ -316,7 +364,7 @@ static int command_start(struct recording *recording)
 static int start(struct recording *recording)
 {
 	char *message = NULL;
-	int status = probes_open(recording);
+	int status = is_guest_only(recording) ? notes_open(recording) : probes_open(recording);
 
 	if (!status && !recording->options.flight.bytes)
 		status = output_create(recording);
@@ -326,14 +374,10 @@ static int start(struct recording *recording)
 		return status;
 	notes_write(recording);
 	signals_block(recording);
-	if (recorder_start(recording->recorder, &message))
+	if (recording->recorder && recorder_start(recording->recorder, &message))
 		return complain(message);
-	/* An agent that a guest starts by itself comes when it is there. */
-	if (recording->link && !recording->socket &&
-	    !link_wait_ready(recording->link, GUEST_READY_MS))
-		fprintf(stderr, "sftrace: the guest's agent is not ready: what it misses is not "
-				"in the trace\n");
-	return command_start(recording);
+	status = guest_wait(recording);
+	return status ? status : command_start(recording);
 }
 
 static void spool_complain(struct recording *recording, const struct recorder_state *state)
@@ -349,10 +393,25 @@ static void spool_complain(struct recording *recording, const struct recorder_st
 						: "nothing more is recorded");
 }
 
+static void guest_progress(struct recording *recording)
+{
+	struct link_state state;
+
+	link_get_state(recording->link, &state);
+	if (recording->terminal)
+		fprintf(stderr, "\r\033[Ksftrace: %llu records of the guest, %.1f MiB, %llu lost",
+			(unsigned long long)state.records, state.bytes / 1048576.0,
+			(unsigned long long)state.lost);
+}
+
 static void progress(struct recording *recording)
 {
 	struct recorder_state state;
 
+	if (!recording->recorder) {
+		guest_progress(recording);
+		return;
+	}
 	recorder_get_state(recording->recorder, &state);
 	spool_complain(recording, &state);
 	if (recording->terminal)
@@ -372,17 +431,26 @@ static void command_tell(struct recording *recording, const siginfo_t *info)
 	recording->told_ns = now_ns();
 }
 
+/* What is in flight on either side. */
+static void snapshot(struct recording *recording)
+{
+	if (recording->recorder)
+		recorder_snapshot(recording->recorder);
+	if (recording->link)
+		link_snapshot(recording->link);
+}
+
 /* Whether the recording is over. */
 static bool wait_for_event(struct recording *recording)
 {
-	bool soon = recorder_tick(recording->recorder);
+	bool soon = recording->recorder && recorder_tick(recording->recorder);
 	struct timespec timeout = {.tv_nsec = soon ? TICK_NS : PROGRESS_NS};
 	siginfo_t info = {0};
 	int number = sigtimedwait(&recording->signals, &info, &timeout);
 
 	if (number == SIGUSR1)
-		recorder_snapshot(recording->recorder);
-	if (number == SIGUSR2)
+		snapshot(recording);
+	if (number == SIGUSR2 && recording->recorder)
 		recorder_dump(recording->recorder);
 	if (recording->child && child_ended(recording->child, &recording->child_status)) {
 		recording->child = 0;
@@ -398,15 +466,30 @@ static bool wait_for_event(struct recording *recording)
 	return false;
 }
 
+static void notes_close(struct recording *recording)
+{
+	int err = spool_close(recording->notes);
+
+	recording->notes = NULL;
+	if (err)
+		recording->state.spool_error = err;
+}
+
 /* Ends what writes the spools. */
 static void stop(struct recording *recording)
 {
 	recorder_close(recording->recorder, &recording->state);
 	recording->recorder = NULL;
+	notes_close(recording);
 	spool_complain(recording, &recording->state);
 	if (recording->link)
 		link_close(recording->link, GUEST_GRACE_MS, &recording->guest);
 	recording->link = NULL;
+	if (recording->guest.resumed)
+		fprintf(stderr,
+			"sftrace: the line to the guest's agent was cut %u times and made again: "
+			"%llu records are lost\n",
+			recording->guest.resumed, (unsigned long long)recording->guest.lost);
 	if (*recording->guest.error)
 		fprintf(stderr, "sftrace: the guest's agent: %s\n", recording->guest.error);
 	if (*recording->guest.agent_error)
@@ -440,11 +523,12 @@ static int completeness(const char *file)
 
 static void no_calls_say(const struct recording *recording)
 {
-	if (!recording->options.side || *recording->options.side != 'g')
+	if (!is_guest_only(recording))
 		fprintf(stderr,
 			"sftrace: no calls: nothing that was recorded used %s (--service names "
-			"another)\n",
-			recording->options.service);
+			"another%s)\n",
+			recording->options.service,
+			guest_agent_can_be_here() ? "; --side guest records this guest" : "");
 	else
 		fprintf(stderr, "sftrace: no calls: %s\n",
 			recording->guest.agent ? "the guest's agent saw none"
@@ -501,7 +585,7 @@ static const char *missing(const struct recording *recording)
 {
 	if (recording->state.spool_error)
 		return "the spool file could not be written";
-	if (service_replaced(recording))
+	if (!is_guest_only(recording) && service_replaced(recording))
 		return "the service's file was replaced, calls to the new one are missing";
 	if (*recording->guest.agent_error)
 		return "the guest's agent could not record";
@@ -527,8 +611,9 @@ static int spools_load(struct recording *recording, const char *host, const char
 			host, host, guest ? " " : "", guest ? guest : "");
 		return SFTRACE_FAILED;
 	}
-	unlink(host);
-	if (guest)
+	if (!recording->options.keep_spools || is_guest_only(recording))
+		unlink(host);
+	if (guest && !recording->options.keep_spools)
 		unlink(guest);
 	return SFTRACE_OK;
 }
@@ -570,7 +655,7 @@ static void dump_say(const struct recording *recording, const char *file)
 /* A dump that is ready becomes a trace. */
 static void dump_load(struct recording *recording)
 {
-	unsigned int number = recorder_dump_ready(recording->recorder);
+	unsigned int number = recording->recorder ? recorder_dump_ready(recording->recorder) : 0;
 	const char *output = recording->options.output;
 	char *spool, *file;
 	int status;
@@ -592,9 +677,17 @@ static void dump_load(struct recording *recording)
 	free(file);
 }
 
-/* What was dumped is all that is left. */
+/* What was dumped is all that is left, and what was asked for while it was loaded. */
 static int dumps_end(struct recording *recording)
 {
+	static const struct timespec at_once;
+	sigset_t asked;
+
+	sigemptyset(&asked);
+	sigaddset(&asked, SIGUSR2);
+	dump_load(recording);
+	if (sigtimedwait(&asked, NULL, &at_once) == SIGUSR2)
+		recorder_dump(recording->recorder);
 	recorder_stop(recording->recorder);
 	dump_load(recording);
 	recorder_close(recording->recorder, &recording->state);
@@ -634,6 +727,7 @@ static void recording_free(struct recording *recording)
 	struct recorder_state state;
 
 	recorder_close(recording->recorder, &state);
+	notes_close(recording);
 	if (recording->link)
 		link_close(recording->link, 0, NULL);
 	if (*recording->directory)

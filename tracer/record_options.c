@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "flight.h"
+#include "guest_agent.h"
 #include "link.h"
 #include "pattern.h"
 #include "record_options.h"
@@ -29,7 +30,8 @@ enum {
 	OPTION_RING,
 	OPTION_SHARE,
 	OPTION_SIDE,
-	OPTION_DUMP_ON
+	OPTION_DUMP_ON,
+	OPTION_KEEP_SPOOLS
 };
 
 static const struct option long_options[] = {
@@ -37,6 +39,7 @@ static const struct option long_options[] = {
 	{"pid", required_argument, NULL, 'p'},
 	{"force", no_argument, NULL, 'f'},
 	{"help", no_argument, NULL, 'h'},
+	{"keep-spools", no_argument, NULL, OPTION_KEEP_SPOOLS},
 	{"service", required_argument, NULL, OPTION_SERVICE},
 	{"guest", required_argument, NULL, OPTION_GUEST},
 	{"snaplen", required_argument, NULL, OPTION_SNAPLEN},
@@ -63,6 +66,8 @@ static void help(void)
 	     "\n"
 	     "  -o, --output FILE   the trace (sftrace.db)\n"
 	     "  -f, --force         replace FILE if there is one\n"
+	     "  --keep-spools       leave FILE.host.spool or FILE.guest.spool, for sftrace merge\n"
+	     "                      with the other side, recorded elsewhere\n"
 	     "  -p, --pid PID       only this process (without: COMMAND and its descendants;\n"
 	     "                      without COMMAND: every user of the service)\n"
 	     "  --service FILE      the service's module (lib/sfservice.so of this sftrace)\n"
@@ -70,7 +75,9 @@ static void help(void)
 	     "                      finds PATH in its environment as SFTRACE_GUEST;\n"
 	     "                      exec:COMMAND: the agent on the standard input and output of\n"
 	     "                      this command, e.g. \"exec:ssh vm sftrace agent --stdio\"\n"
-	     "  --side host|guest   only what the host sees, or only what the guest's agent sees\n"
+	     "  --side host|guest   only what the host sees, or only what the guest's agent sees;\n"
+	     "                      in a guest itself: this guest's side, with payload, for\n"
+	     "                      sftrace merge or on its own\n"
 	     "  --snaplen N|all     bytes of file data and listings to keep of a parameter (all)\n"
 	     "  --buffer SIZE       of the kernel's ring for each CPU, e.g. 64M\n"
 	     "  --no-syscalls       system calls are no hops\n"
@@ -100,12 +107,15 @@ static void help(void)
 	     "record everything and use sftrace cut. The host's kernel filters; of a guest's\n"
 	     "calls those stay that the host recorded, and all its file system operations.\n"
 	     "\n"
-	     "SIGUSR1 has the calls in flight written at once; otherwise they are every 2 s.\n"
+	     "SIGUSR1 has the calls in flight written at once, of the guest too; otherwise they\n"
+	     "are every 2 s. A guest's agent whose line is cut (unix:PATH) is waited for, and\n"
+	     "goes on where it was; what it could not hold meanwhile is a loss, 'line cut'.\n"
 	     "SIGINT and SIGTERM end the recording in good order.\n"
 	     "\n"
 	     "Examples:\n"
 	     "  sftrace record -o t.db -- sf-lab --share work=DIR -- dd if=/dev/zero of=x count=9\n"
 	     "  sftrace record -p $(pidof sf-host)\n"
+	     "  sftrace record --side guest -o g.db -- make -C /mnt/work  # in the guest\n"
 	     "  sftrace record --ring 256M --dump-on failed --dump-on slower:50ms -o flight.db\n"
 	     "\n"
 	     "Exit status: COMMAND's own if that is not 0; 0, or 4 if the trace is incomplete;\n"
@@ -346,6 +356,9 @@ static const char *take_option(struct record_options *options, const char **serv
 		if (parse_dump_on(value, &options->flight))
 			return "'%s' is no reason for a dump: failed, or slower: and a duration";
 		return NULL;
+	case OPTION_KEEP_SPOOLS:
+		options->keep_spools = true;
+		return NULL;
 	case OPTION_NO_SYSCALLS:
 		options->syscalls = false;
 		return NULL;
@@ -372,18 +385,23 @@ static const char *conflict(const struct record_options *options, const char **r
 	if (options->side && options->guest && *options->side == 'h')
 		return "--side host and %s exclude each other";
 	*ret_name = "a command or --guest";
-	if (options->side && !options->guest && !options->command && *options->side == 'g')
-		return "--side guest needs %s";
+	if (options->side && !options->guest && !options->command && !options->here &&
+	    *options->side == 'g')
+		return "--side guest needs %s outside of a guest";
+	*ret_name = "all";
+	if (options->here && options->snaplen && options->snaplen != UINT32_MAX)
+		return "a guest's payload is recorded whole or not at all: --snaplen 0 or %s";
 	*ret_name = "a filter";
 	if (options->side && *options->side == 'g' && has_filter(&options->filter))
 		return "--side guest and %s exclude each other";
 	*ret_name = flight->on_failed || flight->slower_ns ? "--dump-on" : "";
 	if (!flight->bytes)
 		return **ret_name ? "%s needs --ring" : NULL;
-	*ret_name = options->guest   ? "--guest"
-		    : options->side  ? "--side"
-		    : options->force ? "-f"
-				     : "";
+	*ret_name = options->guest	   ? "--guest"
+		    : options->side	   ? "--side"
+		    : options->force	   ? "-f"
+		    : options->keep_spools ? "--keep-spools"
+					   : "";
 	return **ret_name ? "--ring and %s exclude each other" : NULL;
 }
 
@@ -395,7 +413,6 @@ int record_options_parse(int argc, char **argv, struct record_options *options)
 	*options = (struct record_options){
 		.output = "sftrace.db",
 		.snaplen = UINT32_MAX,
-		.ring_bytes = rings_default_bytes(),
 		.syscalls = true,
 	};
 	opterr = 0;
@@ -417,6 +434,8 @@ int record_options_parse(int argc, char **argv, struct record_options *options)
 		options->command = argv + optind;
 	if (options->command && options->pid)
 		return usage("-p and a command (%s) exclude each other", argv[optind]);
+	options->here = options->side && *options->side == 'g' && !options->guest &&
+			guest_agent_can_be_here();
 	problem = conflict(options, &name);
 	if (problem)
 		return usage(problem, name);

@@ -16,12 +16,14 @@ struct record_options {
 	pid_t pid; /* 0: any */
 	const char *guest; /* where the agent is: link.h; NULL: at a socket of our own */
 	const char *side; /* "host" or "guest": only this; NULL: both */
+	bool here; /* this machine is the guest */
 	uint32_t snaplen;
-	size_t ring_bytes;
+	size_t ring_bytes; /* 0: whatever is usual */
 	bool syscalls;
 	struct probe_filter filter;
 	struct recorder_flight flight; /* bytes 0: no flight recorder */
 	bool force;
+	bool keep_spools;
 	char **command; /* NULL: none */
 };
 

@@ -240,7 +240,8 @@ static void dump_end(struct recorder *recorder)
 
 static void flight_write_out(struct recorder *recorder)
 {
-	if (atomic_exchange(&recorder->dump, false) && !recorder->due)
+	/* One that was asked for while the last is being loaded comes after it. */
+	if (!recorder->dumped && !recorder->due && atomic_exchange(&recorder->dump, false))
 		recorder->due = "SIGUSR2";
 	if (recorder->due)
 		rings_consume(recorder->rings);

@@ -8,10 +8,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "capture_check.h"
 #include "spool.h"
 
 #define SPOOL_BUFFER_BYTES (1u << 20)
-#define SPOOL_META_MAX 4080 /* key, value and both terminators: a record of 4096 bytes */
 
 struct spool {
 	int fd;
@@ -186,17 +186,9 @@ void spool_write(struct spool *spool, const struct capture_header *record)
 
 void spool_meta(struct spool *spool, const char *key, const char *value)
 {
-	union {
-		struct capture_header h;
-		char bytes[sizeof(struct capture_meta) + SPOOL_META_MAX];
-	} record = {.h = {.kind = CAPTURE_META}};
-	size_t key_size = strnlen(key, SPOOL_META_MAX / 2) + 1;
-	size_t value_size = strnlen(value, SPOOL_META_MAX - key_size - 1) + 1;
-	char *text = record.bytes + sizeof(struct capture_meta);
+	union capture_meta_record record;
 
-	memcpy(text, key, key_size - 1);
-	memcpy(text + key_size, value, value_size - 1);
-	record.h.size = sizeof(struct capture_meta) + key_size + value_size;
+	capture_meta_make(key, value, &record);
 	spool_write(spool, &record.h);
 }
 

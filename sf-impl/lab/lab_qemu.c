@@ -78,12 +78,14 @@ static int argv_add_path(struct lab_argv *argv, const char *before, const char *
 	return argv_push(argv, word);
 }
 
-static int add_port(struct lab_argv *argv, const char *name, const char *socket)
+/* options: of the socket, each with a comma behind it. */
+static int add_port(struct lab_argv *argv, const char *name, const char *options,
+		    const char *socket)
 {
 	char before[64];
 	int ret;
 
-	snprintf(before, sizeof(before), "socket,id=%s,path=", name);
+	snprintf(before, sizeof(before), "socket,id=%s,%spath=", name, options);
 	ret = argv_add(argv, "-chardev");
 	ret = ret ?: argv_add_path(argv, before, socket);
 	ret = ret ?: argv_add(argv, "-device");
@@ -96,9 +98,10 @@ static int add_ports(struct lab_argv *argv, const struct lab_guest *guest)
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < sizeof(ports) / sizeof(ports[0]); i++)
-		ret = add_port(argv, ports[i], lab_scratch_file(guest->scratch, ports[i]).text);
+		ret = add_port(argv, ports[i], "", lab_scratch_file(guest->scratch, ports[i]).text);
+	/* A recorder that is started again finds the agent where it was. */
 	if (!ret && guest->agent)
-		ret = add_port(argv, LAB_PORT_AGENT, guest->agent_socket);
+		ret = add_port(argv, LAB_PORT_AGENT, "reconnect=1,", guest->agent_socket);
 	return ret;
 }
 

@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,20 +53,27 @@ static const struct capture_op op = {
 	.comm = "dd",
 };
 
+static int server = -1;
+
 /* A recorder made by hand: listens; the line is opened to it. */
 static int open_by_hand(size_t room)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
 
+	server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	strcpy(address.sun_path, socket_path);
 	cr_assert_eq(bind(server, (struct sockaddr *)&address, sizeof(address)), 0);
 	cr_assert_eq(listen(server, 1), 0);
 	cr_assert_eq(agent_line_open(AGENT_LINE_SOCKET, socket_path, room, &line, &message), 0,
 		     "%s", message);
-	fd = accept4(server, NULL, NULL, SOCK_CLOEXEC);
+	return accept4(server, NULL, NULL, SOCK_CLOEXEC);
+}
+
+/* Nobody listens any more. */
+static void go_away(void)
+{
 	close(server);
-	return fd;
+	unlink(socket_path);
 }
 
 /* Replies may be there before they are asked for. */
@@ -77,15 +85,24 @@ static void reply(int fd, uint32_t verdict)
 	cr_assert_eq(send(fd, &answer, sizeof(answer), 0), sizeof(answer));
 }
 
+static struct capture_file_header read_header(int fd)
+{
+	struct capture_file_header header;
+
+	cr_assert_eq(recv(fd, &header, sizeof(header), MSG_WAITALL), sizeof(header));
+	cr_assert_null(capture_check_file_header(&header, CAPTURE_SIDE_GUEST));
+	return header;
+}
+
+static struct capture_file_header greeting;
+
 static int open_accepted(size_t room)
 {
 	int fd = open_by_hand(room);
-	struct capture_file_header header;
 
 	reply(fd, LINK_ACCEPTED);
 	cr_assert_eq(agent_line_begin(line, PATIENCE_MS, &message), 0, "%s", message);
-	cr_assert_eq(recv(fd, &header, sizeof(header), MSG_WAITALL), sizeof(header));
-	cr_assert_null(capture_check_file_header(&header, CAPTURE_SIDE_GUEST));
+	greeting = read_header(fd);
 	return fd;
 }
 
@@ -195,17 +212,272 @@ Test(agent_line, half_an_answer_is_none)
 	close(fd);
 }
 
+/* Ships until the line is made again; it says who it is, as before. */
+static int come_back(void)
+{
+	struct pollfd dialled = {.fd = server, .events = POLLIN};
+	struct capture_file_header header;
+	int fd;
+
+	while (!poll(&dialled, 1, 10))
+		cr_assert_eq(agent_line_ship(line, &message), 0, "%s", message);
+	fd = accept4(server, NULL, NULL, SOCK_CLOEXEC);
+	cr_assert_eq(agent_line_ship(line, &message), 0, "%s", message);
+	header = read_header(fd);
+	cr_assert_eq(memcmp(&header, &greeting, sizeof(header)), 0, "it is somebody else");
+	return fd;
+}
+
+static void reply_resumed(int fd, uint64_t bytes, uint64_t records)
+{
+	const struct link_position position = {bytes, records};
+
+	reply(fd, LINK_RESUMED);
+	cr_assert_eq(send(fd, &position, sizeof(position), 0), sizeof(position));
+}
+
+static struct link_position read_position(int fd)
+{
+	struct link_position position;
+
+	cr_assert_eq(recv(fd, &position, sizeof(position), MSG_WAITALL), sizeof(position));
+	return position;
+}
+
+static void put_op(uint64_t id)
+{
+	struct capture_op numbered = op;
+
+	numbered.h.id = id;
+	agent_line_put(line, &numbered.h);
+}
+
+static uint64_t read_op(int fd)
+{
+	struct capture_op got;
+
+	cr_assert_eq(recv(fd, &got, sizeof(got), MSG_WAITALL), sizeof(got));
+	cr_assert_eq(got.h.kind, CAPTURE_OP);
+	cr_assert_eq(got.h.size, sizeof(got));
+	return got.h.id;
+}
+
+/* The line is cut; what the recorder had got by then are 1.5 records of 3. */
+static int cut_in_the_middle(void)
+{
+	char half[sizeof(op) / 2];
+	int fd = open_accepted(ROOM);
+
+	for (int i = 1; i <= 3; i++)
+		put_op(i);
+	cr_assert_eq(agent_line_ship(line, &message), 0, "%s", message);
+	cr_assert_eq(read_op(fd), 1);
+	cr_assert_eq(recv(fd, half, sizeof(half), MSG_WAITALL), sizeof(half));
+	close(fd);
+	cr_assert_eq(agent_line_ship(line, &message), 0);
+	expect_message("cut");
+	put_op(4);
+	return come_back();
+}
+
+static void finish_with_reader(int fd, uint64_t dropped);
+
+Test(agent_line, goes_on_where_the_recorder_got_to)
+{
+	struct link_position position;
+	int fd = cut_in_the_middle();
+
+	reply_resumed(fd, sizeof(op), 1);
+	cr_assert_eq(agent_line_ship(line, &message), 0, "%s", message);
+	expect_message("back, 0 records are lost");
+	position = read_position(fd);
+	cr_assert_eq(position.bytes, sizeof(op));
+	cr_assert_eq(position.records, 1);
+	for (uint64_t i = 2; i <= 4; i++)
+		cr_assert_eq(read_op(fd), i, "lost, or sent twice");
+	finish_with_reader(fd, 0);
+	close(server);
+}
+
+Test(agent_line, another_recorder_gets_whole_records_and_the_notes)
+{
+	union capture_meta_record note, got;
+	int fd;
+
+	fd = open_accepted(ROOM);
+	agent_line_put_meta(line, "key", "value");
+	put_op(1);
+	cr_assert_eq(agent_line_ship(line, &message), 0, "%s", message);
+	close(fd);
+	put_op(2);
+	fd = come_back();
+	reply(fd, LINK_ACCEPTED);
+	cr_assert_eq(agent_line_ship(line, &message), 0, "%s", message);
+	expect_message("another recorder");
+	cr_assert_eq(read_op(fd), 2, "it gets what the first one was sent");
+	capture_meta_make("key", "value", &note);
+	cr_assert_eq(recv(fd, &got, note.h.size, MSG_WAITALL), (ssize_t)note.h.size);
+	cr_assert_eq(memcmp(&got, &note, note.h.size), 0);
+	/* It counts from its own beginning. */
+	close(fd);
+	put_op(3);
+	fd = come_back();
+	reply_resumed(fd, sizeof(op) + note.h.size, 2);
+	cr_assert_eq(agent_line_ship(line, &message), 0, "%s", message);
+	cr_assert_eq(read_position(fd).records, 2);
+	cr_assert_eq(read_op(fd), 3);
+	finish_with_reader(fd, 0);
+	close(server);
+}
+
+Test(agent_line, what_was_sent_long_ago_is_forgotten)
+{
+	enum { sent = 200000 }; /* more than is kept */
+	struct link_position position;
+	int fd = open_accepted(ROOM);
+
+	for (uint64_t i = 1; i <= sent; i++) {
+		put_op(i);
+		cr_assert_eq(agent_line_ship(line, &message), 0, "%s", message);
+		cr_assert_eq(read_op(fd), i);
+	}
+	close(fd);
+	fd = come_back();
+	reply_resumed(fd, sizeof(op), 1);
+	cr_assert_eq(agent_line_ship(line, &message), 0, "%s", message);
+	expect_message("records are lost");
+	position = read_position(fd);
+	cr_assert_gt(position.records, 1);
+	cr_assert_gt(position.records, sent - ((8u << 20) + ROOM) / sizeof(op));
+	cr_assert_eq(position.bytes, position.records * sizeof(op));
+	for (uint64_t i = position.records + 1; i <= sent; i++) {
+		cr_assert_eq(read_op(fd), i);
+		cr_assert_eq(agent_line_ship(line, &message), 0, "%s", message);
+	}
+	finish_with_reader(fd, 0);
+	close(server);
+}
+
+Test(agent_line, a_recorder_that_has_what_was_never_sent)
+{
+	static const struct link_position wrong[] = {{4 * sizeof(op) + 8, 5}, {8, 1}, {-8, 0}};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		int fd = cut_in_the_middle();
+
+		reply_resumed(fd, wrong[i].bytes, wrong[i].records);
+		cr_assert_eq(agent_line_ship(line, &message), -ECONNREFUSED);
+		close(fd);
+		agent_line_close(line);
+		line = NULL;
+		go_away();
+	}
+}
+
+Test(agent_line, refused_when_it_comes_back)
+{
+	int fd = cut_in_the_middle();
+
+	reply(fd, LINK_REFUSED_BUSY);
+	cr_assert_eq(agent_line_ship(line, &message), -ECONNREFUSED);
+	expect_message("another agent");
+	close(fd);
+	close(server);
+}
+
 Test(agent_line, a_recorder_that_goes_away)
+{
+	int fd = open_accepted(4096);
+
+	go_away();
+	close(fd);
+	for (int i = 0; i < 100; i++) {
+		agent_line_put(line, &op.h);
+		cr_assert_eq(agent_line_ship(line, &message), 0, "recording ends");
+	}
+	cr_assert_lt(agent_line_room(line), sizeof(op), "more is held than may be");
+	expect_message("cut");
+	cr_assert_eq(agent_line_finish(line, 100, &message), -ETIMEDOUT);
+	expect_message("did not come back");
+	cr_assert_eq(agent_line_ship(line, NULL), -ETIMEDOUT, "only the first time with a message");
+}
+
+Test(agent_line, is_asked_for_calls_in_flight)
 {
 	int fd = open_accepted(ROOM);
 
-	close(fd);
-	agent_line_put(line, &op.h);
-	cr_assert_eq(agent_line_ship(line, &message), -EPIPE);
-	expect_message("cut");
-	agent_line_put(line, &op.h);
-	cr_assert_eq(agent_line_ship(line, NULL), -EPIPE, "only the first time with a message");
-	cr_assert_eq(agent_line_finish(line, PATIENCE_MS, NULL), -EPIPE);
+	cr_assert_not(agent_line_wants_snapshot(line));
+	reply(fd, LINK_SNAPSHOT);
+	cr_assert_eq(agent_line_ship(line, &message), 0, "%s", message);
+	cr_assert(agent_line_wants_snapshot(line));
+	cr_assert_not(agent_line_wants_snapshot(line), "it asked once");
+	finish_with_reader(fd, 0);
+	close(server);
+}
+
+/* The recorder's real end, behind somebody who cuts the line after each 4000 bytes. */
+static void relay(const char *from_path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(address.sun_path, from_path);
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) || listen(listener, 1))
+		_exit(1);
+	strcpy(address.sun_path, socket_path);
+	for (;;) {
+		int agent = accept4(listener, NULL, NULL, SOCK_CLOEXEC), n = 0, left = 4000;
+		int to = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		struct pollfd fds[] = {{.fd = agent, .events = POLLIN},
+				       {.fd = to, .events = POLLIN}};
+		char bytes[1000];
+
+		if (connect(to, (struct sockaddr *)&address, sizeof(address)))
+			_exit(1);
+		while (left > 0 && poll(fds, 2, -1) > 0) {
+			int from = fds[0].revents ? 0 : 1;
+
+			n = recv(fds[from].fd, bytes, sizeof(bytes), 0);
+			if (n <= 0 || send(fds[!from].fd, bytes, n, MSG_NOSIGNAL) != n)
+				break;
+			left -= from ? 0 : n;
+		}
+		close(agent);
+		close(to);
+	}
+}
+
+Test(agent_line, a_line_that_is_cut_again_and_again)
+{
+	enum { ops = 300 };
+	struct link_options options = {.socket_path = socket_path, .spool_path = spool_path};
+	char cutter_path[128];
+	struct link_state state;
+	struct link *recorder;
+	pid_t cutter;
+
+	snprintf(cutter_path, sizeof(cutter_path), "%s/cutter", directory);
+	cr_assert_eq(link_open(&options, &recorder, &message), 0, "%s", message);
+	cutter = fork();
+	if (!cutter)
+		relay(cutter_path);
+	while (agent_line_open(AGENT_LINE_SOCKET, cutter_path, ROOM, &line, &message))
+		usleep(1000);
+	cr_assert_eq(agent_line_begin(line, PATIENCE_MS, &message), 0, "%s", message);
+	for (uint64_t i = 1; i <= ops; i++) {
+		put_op(i);
+		cr_assert_eq(agent_line_ship(line, &message), 0, "%s", message);
+	}
+	cr_assert_eq(agent_line_finish(line, PATIENCE_MS, &message), 0, "%s", message);
+	kill(cutter, SIGKILL);
+	waitpid(cutter, NULL, 0);
+	unlink(cutter_path);
+	link_close(recorder, 0, &state);
+	cr_assert(state.ended);
+	cr_assert_str_empty(state.error);
+	cr_assert_geq(state.resumed, ops * sizeof(op) / 4000 - 1);
+	cr_assert_eq(state.records, ops + 1, "%llu records", (unsigned long long)state.records);
+	cr_assert_eq(state.lost, 0);
 }
 
 Test(agent_line, refused_in_the_middle)

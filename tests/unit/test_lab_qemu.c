@@ -105,7 +105,7 @@ Test(lab_qemu, agent_gets_a_port)
 	guest.agent = "/bin/sftrace";
 	guest.agent_socket = "/r,1";
 	cr_assert_eq(lab_qemu_command(&argv, &guest), 0);
-	cr_assert(has("-chardev", "socket,id=sftrace,path=/r,,1"));
+	cr_assert(has("-chardev", "socket,id=sftrace,reconnect=1,path=/r,,1"));
 	cr_assert(has("-device", "virtserialport,chardev=sftrace,name=sftrace"));
 }
 

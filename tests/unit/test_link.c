@@ -3,6 +3,7 @@
  * The recorder's end of the line to a guest, spoken to by good and bad agents
  * over a real socket.
  */
+#include "../../tracer/capture_check.h"
 #include "../../tracer/link.h"
 
 #include <criterion/criterion.h>
@@ -247,6 +248,7 @@ Test(link, refuses_a_second_agent)
 	int first = dial_agent();
 	int second = dial();
 
+	hello.monotonic_ns++;
 	say(second, &hello, sizeof(hello));
 	expect_reply(second, LINK_REFUSED_BUSY);
 	say(first, &end, sizeof(end));
@@ -271,6 +273,204 @@ Test(link, a_line_that_is_cut_in_a_record)
 	cr_assert(strstr(state.error, "middle of a record"), "%s", state.error);
 	cr_assert_eq(spool_size(), sizeof(struct capture_file_header) + sizeof(ops[0]),
 		     "half a record is in the spool");
+}
+
+/* The agent of dial_agent() again; *ret: what the recorder says that it has. */
+static int dial_again(struct link_position *ret)
+{
+	struct capture_file_header hello = good_hello();
+	int fd = dial();
+
+	say(fd, &hello, sizeof(hello));
+	expect_reply(fd, LINK_RESUMED);
+	cr_assert_eq(recv(fd, ret, sizeof(*ret), MSG_WAITALL), sizeof(*ret));
+	return fd;
+}
+
+/* A record of the spool file: the first of that kind. */
+static void find_in_spool(uint16_t kind, void *record, size_t size)
+{
+	static char bytes[4096];
+	int spool = open(spool_path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = pread(spool, bytes, sizeof(bytes), sizeof(struct capture_file_header));
+
+	close(spool);
+	for (ssize_t at = 0; at < n; at += ((struct capture_header *)(bytes + at))->size) {
+		cr_assert_null(capture_check_record((struct capture_header *)(bytes + at)));
+		if (((struct capture_header *)(bytes + at))->kind != kind)
+			continue;
+		memcpy(record, bytes + at, size);
+		return;
+	}
+	cr_assert_fail("no record of kind %u", (unsigned int)kind);
+}
+
+Test(link, an_agent_that_was_cut_comes_back)
+{
+	struct capture_op ops[3] = {good_op(1), good_op(2), good_op(3)};
+	struct link_position position;
+	union capture_meta_record note;
+	struct link_state state;
+	const char *key, *value;
+	int fd = dial_agent();
+
+	say(fd, ops, sizeof(ops[0]) + 8);
+	close(fd);
+	fd = dial_again(&position);
+	cr_assert_eq(position.bytes, sizeof(ops[0]));
+	cr_assert_eq(position.records, 1);
+	for (size_t i = 0; i < sizeof(position); i++)
+		say(fd, (char *)&position + i, 1);
+	say(fd, &ops[1], 2 * sizeof(ops[1]));
+	say(fd, &end, sizeof(end));
+	expect_reply(fd, LINK_FINISHED);
+	close(fd);
+	find_in_spool(CAPTURE_META, &note, 40);
+	capture_meta_text((struct capture_meta *)&note, &key, &value);
+	cr_assert_str_eq(key, LINK_META_RESUMED);
+	cr_assert_str_eq(value, "1");
+	state = close_line(0);
+	cr_assert(state.ended);
+	cr_assert_eq(state.resumed, 1);
+	cr_assert_eq(state.lost, 0);
+	cr_assert_eq(state.records, 4, "something was taken twice, or not at all");
+	cr_assert_str_empty(state.error);
+	cr_assert_eq(spool_size(),
+		     sizeof(struct capture_file_header) + sizeof(ops) + note.h.size + sizeof(end));
+}
+
+Test(link, an_agent_that_had_to_forget)
+{
+	struct capture_op op = good_op(6);
+	struct link_position position;
+	struct capture_loss loss;
+	struct link_state state;
+	int fd = dial_agent();
+
+	say(fd, &op, sizeof(op));
+	close(fd);
+	for (int i = 1; i <= 2; i++) {
+		fd = dial_again(&position);
+		position.bytes += 2 * sizeof(op);
+		position.records += 2;
+		say(fd, &position, sizeof(position));
+		say(fd, &op, sizeof(op));
+		if (i == 1)
+			close(fd);
+	}
+	say(fd, &end, sizeof(end));
+	expect_reply(fd, LINK_FINISHED);
+	close(fd);
+	find_in_spool(CAPTURE_LOSS, &loss, sizeof(loss));
+	cr_assert_eq(loss.reason, CAPTURE_LOSS_LINE_CUT);
+	cr_assert_eq(loss.n, 2);
+	state = close_line(0);
+	cr_assert_eq(state.lost, 4);
+	cr_assert_eq(state.records, 4);
+	cr_assert_eq(state.resumed, 2);
+}
+
+Test(link, an_agent_that_comes_back_where_it_cannot_be)
+{
+	static const struct link_position wrong[] = {
+		{-8, 0}, {0, -1}, {8, 1}, {160, 11}, {160, 0}, {0, 1}, {UINT64_MAX, UINT64_MAX}};
+	struct capture_op op = good_op(1);
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct link_position position;
+		struct link_state state;
+		int fd = dial_agent();
+
+		say(fd, &op, sizeof(op));
+		close(fd);
+		fd = dial_again(&position);
+		position.bytes += wrong[i].bytes;
+		position.records += wrong[i].records;
+		say(fd, &position, sizeof(position));
+		expect_reply(fd, LINK_REFUSED);
+		close(fd);
+		state = close_line(0);
+		cr_assert(strstr(state.error, "came back wrong"), "%zu: %s", i, state.error);
+		cr_assert_eq(state.lost, 0);
+		open_line_limited(0);
+	}
+}
+
+/* As over a line that one end only knows to be cut. */
+Test(link, an_agent_that_is_back_before_it_was_gone)
+{
+	struct capture_op op = good_op(1);
+	struct link_position position;
+	struct link_state state;
+	int first = dial_agent(), second;
+
+	say(first, &op, sizeof(op) - 8);
+	second = dial_again(&position);
+	cr_assert_eq(position.bytes, 0);
+	say(second, &position, sizeof(position));
+	say(second, &op, sizeof(op));
+	say(second, &end, sizeof(end));
+	expect_reply(second, LINK_FINISHED);
+	close(first);
+	close(second);
+	state = close_line(0);
+	cr_assert(state.ended);
+	cr_assert_eq(state.records, 2);
+}
+
+Test(link, nobody_else_comes_instead)
+{
+	struct capture_file_header hello = good_hello();
+	struct link_position position;
+	struct link_state state;
+	int fd, others[2];
+
+	close(dial_agent());
+	for (int i = 0; i < 2; i++) {
+		others[i] = dial();
+		hello.realtime_ns++;
+		hello.version = CAPTURE_VERSION + i;
+		say(others[i], &hello, sizeof(hello));
+		expect_reply(others[i], i ? LINK_REFUSED_VERSION : LINK_REFUSED_BUSY);
+	}
+	fd = dial_again(&position);
+	say(fd, &position, sizeof(position));
+	say(fd, &end, sizeof(end));
+	expect_reply(fd, LINK_FINISHED);
+	for (int i = 0; i < 2; i++)
+		close(others[i]);
+	close(fd);
+	state = close_line(0);
+	cr_assert(state.ended);
+	cr_assert(strstr(state.error, "another version"), "%s", state.error);
+}
+
+Test(link, the_last_word_is_said_again)
+{
+	struct capture_file_header hello = good_hello();
+	int fd = dial_agent();
+
+	say(fd, &end, sizeof(end));
+	expect_reply(fd, LINK_FINISHED);
+	close(fd);
+	fd = dial();
+	say(fd, &hello, sizeof(hello));
+	expect_reply(fd, LINK_FINISHED);
+	close(fd);
+	cr_assert_eq(close_line(0).records, 1);
+}
+
+Test(link, asks_for_calls_in_flight)
+{
+	int fd = dial_agent();
+
+	link_snapshot(line);
+	expect_reply(fd, LINK_SNAPSHOT);
+	say(fd, &end, sizeof(end));
+	expect_reply(fd, LINK_FINISHED);
+	close(fd);
+	link_snapshot(line);
+	cr_assert(close_line(-1).ended);
 }
 
 Test(link, an_agent_that_does_not_end)

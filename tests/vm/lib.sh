@@ -45,3 +45,14 @@ says() {
 	}
 	echo "ok: says: $1"
 }
+
+# wait_for SECONDS COMMAND...: until it succeeds.
+wait_for() {
+	local tries=$(($1 * 20))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || fail "still not: $*"
+		sleep 0.05
+	done
+}

@@ -32,17 +32,6 @@ drive() {
 	echo "$drive --service $service --share work=$share"
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds.
-wait_for() {
-	local tries=$(($1 * 20))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || fail "still not: $*"
-		sleep 0.05
-	done
-}
-
 no_spools() {
 	compgen -G "$trace.*" >/dev/null && fail "left behind: $(compgen -G "$trace.*")"
 	return 0
