@@ -298,6 +298,74 @@ Test(service_parents, special_files, .init = start, .timeout = 20)
 		     "a directory, whatever it was opened as");
 }
 
+/* How a FIFO comes to a name that was a regular file's. */
+static void replace(const char *fifo, const char *file)
+{
+	cr_assert_eq(rename(host_path(fifo), host_path(file)), 0);
+}
+
+static void exchange(const char *fifo, const char *file)
+{
+	cr_assert_eq(
+		renameat2(AT_FDCWD, host_path(fifo), AT_FDCWD, host_path(file), RENAME_EXCHANGE),
+		0);
+}
+
+static void link_anew(const char *fifo, const char *file)
+{
+	unlink(host_path(file));
+	cr_assert_eq(link(host_path(fifo), host_path(file)), 0);
+}
+
+static void guest_renames(const char *fifo, const char *file)
+{
+	uint32_t how = SHFL_RENAME_FILE | SHFL_RENAME_REPLACE_IF_EXISTS;
+
+	cr_assert_eq(CALL(guest, SHFL_FN_RENAME, P32(rw), str8(fifo + 2), str8(file + 2), P32(how)),
+		     VINF_SUCCESS);
+}
+
+/* Opens it again and again, until nothing is looked at any more; or once. */
+static int32_t open_times(const char *path, unsigned times)
+{
+	int32_t status = VINF_SUCCESS;
+	SHFLCREATEPARMS made;
+
+	while (times-- && status == VINF_SUCCESS) {
+		status = create(guest, rw, path, OPEN_OLD | RW, &made);
+		if (status == VINF_SUCCESS)
+			close_handle(guest, rw, made.Handle);
+	}
+	return status;
+}
+
+/* A FIFO is not opened, not even to find out that it is one: that would wake a writer. */
+Test(service_parents, fifos, .init = start)
+{
+	static void (*const ways[])(const char *, const char *) = {replace, exchange, link_anew,
+								   guest_renames};
+	static const char *const names[][2] = {{"rw/a/b/fifo", "rw/a/b/name"},
+					       {"rw/fifo", "rw/name"}};
+	char events[256];
+
+	for (unsigned i = 0; i < 2 * 4; i++) {
+		const char *fifo = names[i % 2][0], *file = names[i % 2][1];
+		int opened = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+		host_file(file, "");
+		cr_assert_eq(mkfifo(host_path(fifo), 0666), 0);
+		cr_assert_geq(inotify_add_watch(opened, host_path(fifo), IN_OPEN), 0);
+		cr_assert_eq(open_times(file + 2, 40), VINF_SUCCESS);
+		ways[i / 2](fifo, file);
+		cr_expect_eq(open_times(file + 2, 40), VERR_ACCESS_DENIED, "way %u", i);
+		cr_expect_eq(open_times(file + 2, 1), VERR_ACCESS_DENIED, "way %u, again", i);
+		cr_expect_eq(read(opened, events, sizeof(events)), -1, "way %u: opened", i);
+		close(opened);
+		unlink(host_path(file));
+		unlink(host_path(fifo));
+	}
+}
+
 static volatile bool swapping;
 
 static void *swap_files(void *unused)

@@ -482,6 +482,18 @@ static const struct function host_functions[] = {
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
+/* The parameters of each that have a check, by their roles or here, a bit each. */
+static uint8_t checked[COUNT_OF(functions)];
+static uint8_t host_checked[COUNT_OF(host_functions)];
+
+static const struct table {
+	const struct function *functions;
+	uint8_t *checked;
+	size_t n;
+	const struct shfl_fn_info *(*find)(uint32_t fn);
+} guest_table = {functions, checked, COUNT_OF(functions), shfl_fn_find},
+  host_table = {host_functions, host_checked, COUNT_OF(host_functions), shfl_host_fn_find};
+
 static bool type_is_right(const VBOXHGCMSVCPARM *parm, uint8_t kind)
 {
 	static const uint8_t types[] = {
@@ -539,7 +551,7 @@ static int32_t check_value(const struct call *call, const struct shfl_fn_info *i
  * or type and value parameter by parameter. spec/shfl-service.md 9.1.
  */
 static int32_t check_parms(const struct call *call, const struct shfl_fn_info *info,
-			   const struct function *function)
+			   const struct table *table)
 {
 	bool in_order = info->type_status == VERR_WRONG_PARAMETER_TYPE ||
 			(info->flags & SHFL_FNF_TYPES_IN_ORDER);
@@ -551,31 +563,48 @@ static int32_t check_parms(const struct call *call, const struct shfl_fn_info *i
 	n = check_types(call, info, &type_status);
 	if (n < info->n_parms && !in_order)
 		return type_status;
-	for (unsigned i = 0; i < n; i++) {
-		status = check_value(call, info, function, i);
+	for (unsigned left = table->checked[call->fn] & ((1u << n) - 1); left; left &= left - 1) {
+		status = check_value(call, info, &table->functions[call->fn],
+				     (unsigned)__builtin_ctz(left));
 		if (VBOX_FAILURE(status))
 			return status;
 	}
 	return n < info->n_parms ? type_status : VINF_SUCCESS;
 }
 
-static int32_t run(struct call *call, const struct shfl_fn_info *info, const struct function *table,
-		   size_t n_functions)
+static int32_t run(struct call *call, const struct shfl_fn_info *info, const struct table *table)
 {
 	int32_t status;
 
-	if (!info || call->fn >= n_functions || !table[call->fn].run)
+	if (!info || call->fn >= table->n || !table->functions[call->fn].run)
 		return VERR_NOT_IMPLEMENTED;
-	status = check_parms(call, info, &table[call->fn]);
-	return VBOX_SUCCESS(status) ? table[call->fn].run(call) : status;
+	status = check_parms(call, info, table);
+	return VBOX_SUCCESS(status) ? table->functions[call->fn].run(call) : status;
+}
+
+static void note_checks(const struct table *table)
+{
+	for (uint32_t fn = 0; fn < table->n; fn++) {
+		const struct shfl_fn_info *info = table->find(fn);
+
+		for (unsigned i = 0; info && i < info->n_parms; i++)
+			if (role_checks[info->parms[i].role] || table->functions[fn].checks[i])
+				table->checked[fn] |= (uint8_t)(1 << i);
+	}
+}
+
+void call_start(void)
+{
+	note_checks(&guest_table);
+	note_checks(&host_table);
 }
 
 int32_t call_run(struct call *call)
 {
-	return run(call, shfl_fn_find(call->fn), functions, COUNT_OF(functions));
+	return run(call, shfl_fn_find(call->fn), &guest_table);
 }
 
 int32_t host_call_run(struct call *call)
 {
-	return run(call, shfl_host_fn_find(call->fn), host_functions, COUNT_OF(host_functions));
+	return run(call, shfl_host_fn_find(call->fn), &host_table);
 }

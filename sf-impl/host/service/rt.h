@@ -113,6 +113,9 @@ bool rt_filter_matches(const char *filter, const char *name);
 /* openat2() beneath root, close-on-exec; an attempt to leave it is -EACCES. */
 int rt_beneath_open(int root, const char *path, int flags, mode_t mode);
 
+/* The same for one component that is not to be followed; flags have O_NOFOLLOW or O_EXCL. */
+int rt_beneath_open_name(int dir, const char *name, int flags, mode_t mode);
+
 /*
  * The directory that the last component of path is in; *ret_name points to that
  * component in path. The root itself has none: RT_BENEATH_IS_ROOT.
@@ -135,11 +138,15 @@ int rt_beneath_act(int root, const char *path, rt_act_fn *act, const void *argum
  */
 int rt_parent_find(int root, const char *path, const char **ret_name);
 /*
- * The same for opening what has not been looked at: no device can be opened in this
- * directory, whatever *ret_name is. Needs CAP_SYS_ADMIN, or a mount without devices.
+ * The same for opening a file: no device can be opened in this directory, whatever
+ * *ret_name is. Needs CAP_SYS_ADMIN, or a mount without devices. unseen: only if the name
+ * was a regular file's when last seen, and has not been given to anything since.
  */
-int rt_parent_find_safe(int root, const char *path, const char **ret_name);
-bool rt_parent_is_safe(int root, const char *path);
+int rt_parent_find_safe(int root, const char *path, bool unseen, const char **ret_name);
+/* Whether there is such a directory; only_new: what exists will not be opened. */
+bool rt_parent_may_open(int root, const char *path, bool only_new);
+/* Name, in a directory that rt_parent_find() gave, has just been seen to be a regular file. */
+void rt_parent_is_regular(int dir, const char *name);
 /* Asked when nothing is in it: was it removed, so that its path leads elsewhere now? */
 bool rt_parent_is_stale(int root, int dir);
 /*
@@ -150,6 +157,11 @@ void rt_parent_check_again(void);
 /* Before a root is closed, and at the end. */
 void rt_parent_forget_all(void);
 void rt_parent_stop(void);
+
+/* Names known to be regular files, by the inotify watch of their directory. rt_regular.c. */
+void rt_regular_add(int watch, const char *name);
+bool rt_regular_has(int watch, const char *name);
+void rt_regular_clear(void);
 
 int32_t rt_status_from(int result); /* negative errno, or >= 0 for success */
 

@@ -37,6 +37,16 @@ int rt_beneath_open(int root, const char *path, int flags, mode_t mode)
 	return -EAGAIN;
 }
 
+int rt_beneath_open_name(int dir, const char *name, int flags, mode_t mode)
+{
+	int fd;
+
+	do
+		fd = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+	while (fd < 0 && errno == EINTR);
+	return fd < 0 ? -errno : fd;
+}
+
 /* Start of the last component; slashes after it belong to it. */
 static const char *last_component(const char *path)
 {

@@ -35,6 +35,8 @@
 #define MAX_PARENT_LENGTH 255
 #define MAX_WATCHES 256
 #define N_SEEN 64 /* power of two */
+#define MAX_LOOKS 8
+#define MAX_REFUSED 8 /* opens that have to look first, until names are watched */
 
 #ifndef XFS_SUPER_MAGIC
 #define XFS_SUPER_MAGIC 0x58465342
@@ -46,6 +48,8 @@ struct parent {
 	int fd;
 	int safe_fd; /* the same, but no device can be opened in it; -1: there is none */
 	bool safe_fd_wanted; /* it has been tried */
+	int names; /* watch for the next name that comes into it; -1: there is none */
+	unsigned refused; /* opens that would have needed it */
 	uint32_t hash;
 	size_t length;
 	char path[MAX_PARENT_LENGTH + 1];
@@ -59,7 +63,7 @@ static struct {
 	uint32_t seen[N_SEEN]; /* hashes of paths that were asked for once */
 	bool started, usable;
 	bool checked; /* since rt_parent_check_again(): nothing had happened */
-	int inotify, mounts, epoll;
+	int inotify, names, mounts, epoll;
 } cache;
 
 /* File systems on which nothing moves without this kernel's doing. */
@@ -81,7 +85,7 @@ static bool is_local(int fd)
 
 static bool watch_for(int fd, uint32_t events)
 {
-	struct epoll_event event = {.events = events};
+	struct epoll_event event = {.events = events, .data.fd = fd};
 
 	return fd >= 0 && !epoll_ctl(cache.epoll, EPOLL_CTL_ADD, fd, &event);
 }
@@ -93,18 +97,42 @@ static bool start(void)
 	cache.started = true;
 	cache.epoll = epoll_create1(EPOLL_CLOEXEC);
 	cache.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	cache.names = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	cache.mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	cache.usable = cache.epoll >= 0 && watch_for(cache.inotify, EPOLLIN) &&
-		       watch_for(cache.mounts, EPOLLPRI);
+		       watch_for(cache.names, EPOLLIN) && watch_for(cache.mounts, EPOLLPRI);
 	return cache.usable;
 }
 
+/* Something came into a watched directory: what its names lead to has to be looked at again. */
+static void names_changed(void)
+{
+	_Alignas(struct inotify_event) char events[4096];
+	const struct inotify_event *event;
+	ssize_t n = read(cache.names, events, sizeof(events));
+
+	for (char *at = events; at < events + n; at += sizeof(*event) + event->len) {
+		event = (const struct inotify_event *)at;
+		for (unsigned i = 0; i < cache.n_parents; i++)
+			if (cache.parents[i].names == event->wd || event->mask & IN_Q_OVERFLOW)
+				cache.parents[i].names = -1;
+	}
+}
+
+/* To what is kept. */
 static bool something_happened(void)
 {
 	struct epoll_event event;
 
-	cache.checked = epoll_wait(cache.epoll, &event, 1, 0) == 0;
-	return !cache.checked;
+	for (unsigned i = 0; i < MAX_LOOKS; i++) {
+		cache.checked = epoll_wait(cache.epoll, &event, 1, 0) == 0;
+		if (cache.checked)
+			return false;
+		if (event.data.fd != cache.names)
+			return true;
+		names_changed();
+	}
+	return true;
 }
 
 void rt_parent_check_again(void)
@@ -133,11 +161,14 @@ void rt_parent_forget_all(void)
 	for (unsigned i = 0; i < cache.n_parents; i++) {
 		close(cache.parents[i].fd);
 		close_if_open(cache.parents[i].safe_fd);
+		if (cache.parents[i].names >= 0)
+			inotify_rm_watch(cache.names, cache.parents[i].names);
 	}
 	for (unsigned i = 0; i < cache.n_watches; i++)
 		inotify_rm_watch(cache.inotify, cache.watches[i]);
 	cache.n_parents = cache.n_watches = 0;
 	memset(cache.seen, 0, sizeof(cache.seen));
+	rt_regular_clear();
 	if (cache.usable)
 		drain();
 }
@@ -147,6 +178,7 @@ void rt_parent_stop(void)
 	rt_parent_forget_all();
 	if (cache.started) {
 		close_if_open(cache.inotify);
+		close_if_open(cache.names);
 		close_if_open(cache.mounts);
 		close_if_open(cache.epoll);
 	}
@@ -166,6 +198,14 @@ static bool remember_watch(int watch)
 	return true;
 }
 
+static int add_watch(int inotify, int fd, uint32_t events)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return inotify_add_watch(inotify, name, events);
+}
+
 /*
  * Permissions matter of directories that are passed through; those of the last are
  * checked by each use of it. IN_ATTRIB also comes for every file within, so who sets
@@ -174,11 +214,8 @@ static bool remember_watch(int watch)
 static bool watch_directory(int fd, bool is_last)
 {
 	const uint32_t events = IN_MOVE_SELF | IN_DELETE_SELF | IN_MASK_ADD;
-	char name[32];
-	int watch;
+	int watch = add_watch(cache.inotify, fd, is_last ? events : events | IN_ATTRIB);
 
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	watch = inotify_add_watch(cache.inotify, name, is_last ? events : events | IN_ATTRIB);
 	return watch >= 0 && remember_watch(watch);
 }
 
@@ -255,7 +292,13 @@ static struct parent *add_parent(int root, const char *path, size_t length, uint
 	if (cache.n_parents == MAX_PARENTS)
 		rt_parent_forget_all();
 	parent = &cache.parents[cache.n_parents];
-	*parent = (struct parent){.root = root, .safe_fd = -1, .hash = hash, .length = length};
+	*parent = (struct parent){
+		.root = root,
+		.safe_fd = -1,
+		.names = -1,
+		.hash = hash,
+		.length = length,
+	};
 	memcpy(parent->path, path, length);
 	fd = walk(root, parent->path);
 	if (fd < 0)
@@ -396,13 +439,29 @@ static int open_safe(int fd)
 	return -1;
 }
 
-int rt_parent_find_safe(int root, const char *path, const char **ret_name)
+/*
+ * Whether the name leads to a regular file, without a look. Where names come all the
+ * time, each of which costs an event, looking is cheaper: a watch is over with the first.
+ */
+static bool is_regular(struct parent *parent, const char *name)
+{
+	if (parent->names >= 0)
+		return rt_regular_has(parent->names, name);
+	if (++parent->refused == MAX_REFUSED) {
+		parent->names =
+			add_watch(cache.names, parent->fd, IN_CREATE | IN_MOVED_TO | IN_ONESHOT);
+		parent->refused = 0;
+	}
+	return false;
+}
+
+int rt_parent_find_safe(int root, const char *path, bool unseen, const char **ret_name)
 {
 	struct parent *parent;
 	size_t length;
 
 	parent = split(path, ret_name, &length) ? find_parent(root, path, length) : NULL;
-	if (!parent)
+	if (!parent || (unseen && !is_regular(parent, *ret_name)))
 		return -1;
 	if (!parent->safe_fd_wanted) {
 		parent->safe_fd = open_safe(parent->fd);
@@ -411,11 +470,24 @@ int rt_parent_find_safe(int root, const char *path, const char **ret_name)
 	return parent->safe_fd;
 }
 
-bool rt_parent_is_safe(int root, const char *path)
+bool rt_parent_may_open(int root, const char *path, bool only_new)
 {
-	const char *name;
+	const char *unused;
 
-	return rt_parent_find_safe(root, path, &name) >= 0;
+	return rt_parent_find_safe(root, path, !only_new, &unused) >= 0;
+}
+
+void rt_parent_is_regular(int dir, const char *name)
+{
+	for (unsigned i = 0; i < cache.n_parents; i++) {
+		const struct parent *parent = &cache.parents[i];
+
+		if (parent->fd == dir || (parent->root == dir && !parent->length)) {
+			if (parent->names >= 0)
+				rt_regular_add(parent->names, name);
+			return;
+		}
+	}
 }
 
 bool rt_parent_is_stale(int root, int dir)

@@ -25,6 +25,8 @@ static bool query_at_hand(int root, const char *path, bool follow, struct stat *
 	}
 	if (follow && S_ISLNK(info.st_mode))
 		return false;
+	if (S_ISREG(info.st_mode))
+		rt_parent_is_regular(dir, name);
 	*ret_info = info;
 	*ret_status = VINF_SUCCESS;
 	return true;

@@ -71,6 +71,9 @@ bool svc_call_is_restored(VBOXHGCMCALLHANDLE handle);
 /* Whether nobody waits for the call any more. Any thread may ask. */
 bool svc_call_is_cancelled(VBOXHGCMCALLHANDLE handle);
 
+/* Before the first call. calls.c. */
+void call_start(void);
+
 /*
  * Checks a call's parameters, then runs it: the status to complete it with, or
  * VINF_HGCM_ASYNC_EXECUTE for a call that is completed later. calls.c.

@@ -114,6 +114,7 @@ int VBoxHGCMSvcLoad(VBOXHGCMSVCFNTABLE *table)
 	if (helpers)
 		return VERR_HGCM_SERVICE_EXISTS;
 	helpers = table->pHelpers;
+	call_start();
 	unicode_start();
 	table->cbClient = sizeof(struct sf_client);
 	table->idxLegacyClientCategory = HGCM_CLIENT_CATEGORY_KERNEL;

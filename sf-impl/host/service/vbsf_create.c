@@ -357,8 +357,7 @@ static int32_t open_object(struct sf_client *client, uint32_t root, struct sf_pa
 
 /*
  * Whether the path may be opened as a file before anybody has looked what is there:
- * if only a new file will do, or if neither a link nor a device can come of it. (A
- * FIFO can: it is closed again at once.) Elsewhere it is looked at first.
+ * if only a new file will do, or if nothing but a regular file can come of it.
  */
 static bool may_open_unseen(const struct sf_path *path, uint32_t flags)
 {
@@ -367,7 +366,9 @@ static bool may_open_unseen(const struct sf_path *path, uint32_t flags)
 	if ((flags & others) || (wants_change(flags) && !mapping_is_writable(path->mapping)))
 		return false;
 	return is_exclusive(flags) ||
-	       (!path->is_known && rt_parent_is_safe(path->mapping->folder_fd, path->text));
+	       (!path->is_known &&
+		rt_parent_may_open(path->mapping->folder_fd, path->text,
+				   (flags & SHFL_CF_ACT_MASK_IF_NEW) == SHFL_CF_ACT_CREATE_IF_NEW));
 }
 
 static int32_t create_object(struct sf_client *client, uint32_t root, struct sf_path *path,
