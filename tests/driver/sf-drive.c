@@ -4,6 +4,7 @@
  * recording. Prints how many calls of each function it made, one a line.
  */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -418,6 +419,11 @@ static void waited(void *user, int32_t status)
 	*(int32_t *)user = status;
 }
 
+static void lock_ended(void *user, int32_t status)
+{
+	*(_Atomic int32_t *)user = status;
+}
+
 /* wait DIR: a call that ends only when a share is added. */
 static void run_wait(struct drive *drive, char **arguments)
 {
@@ -436,6 +442,59 @@ static void run_wait(struct drive *drive, char **arguments)
 	hgcm_add_share(drive->service, "later", arguments[0], SHFL_ADD_MAPPING_F_WRITABLE, NULL);
 	if (status == VINF_SUCCESS)
 		die("WAIT_FOR_MAPPINGS_CHANGES", "was not completed");
+}
+
+static VBOXHGCMSVCPARM *lock_of(struct drive *drive, uint64_t handle, uint32_t flags)
+{
+	static VBOXHGCMSVCPARM parms[5];
+
+	parms[0] = parm32(drive->root);
+	parms[1] = parm64(handle);
+	parms[2] = parm64(0);
+	parms[3] = parm64(1);
+	parms[4] = parm32(flags);
+	return parms;
+}
+
+/* A LOCK that waits until act() has been done. */
+static void wait_for_lock(struct drive *drive, uint64_t handle,
+			  void (*act)(struct drive *drive, uint64_t with), uint64_t with)
+{
+	_Atomic int32_t status = VINF_HGCM_ASYNC_EXECUTE;
+	uint32_t flags = SHFL_LOCK_EXCLUSIVE | SHFL_LOCK_WAIT;
+
+	drive->counts[SHFL_FN_LOCK]++;
+	if (hgcm_call(drive->service, drive->client, SHFL_FN_LOCK, 5, lock_of(drive, handle, flags),
+		      HGCM_WAIT_LATER, lock_ended, &status) != VINF_HGCM_ASYNC_EXECUTE)
+		die("LOCK", "did not wait");
+	usleep(10000);
+	act(drive, with);
+	while (status == VINF_HGCM_ASYNC_EXECUTE)
+		usleep(1000);
+	if (status != VINF_SUCCESS)
+		die("LOCK", "failed");
+}
+
+static void unlock_file(struct drive *drive, uint64_t file)
+{
+	(void)drive;
+	close((int)file);
+}
+
+/* lock PATH FILE: locks that wait, for another process (the host's FILE) and a handle. */
+static void run_lock(struct drive *drive, char **arguments)
+{
+	uint64_t first = create(drive, arguments[0], NEW_FILE | SHFL_CF_ACCESS_READWRITE);
+	uint64_t second =
+		create(drive, arguments[0], SHFL_CF_ACT_FAIL_IF_NEW | SHFL_CF_ACCESS_READWRITE);
+	struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int file = open(arguments[1], O_RDWR | O_CLOEXEC);
+
+	if (file < 0 || fcntl(file, F_OFD_SETLK, &range))
+		die("cannot lock", arguments[1]);
+	wait_for_lock(drive, first, unlock_file, (uint64_t)file);
+	wait_for_lock(drive, second, close_handle, first);
+	close_handle(drive, second);
 }
 
 /* bad: an unknown function with parameters that point nowhere. */
@@ -510,6 +569,7 @@ static const struct command commands[] = {
 	{"wide", " SHARE PATH", 2, run_wide},
 	{"mix", "", 0, run_mix},
 	{"wait", " DIR", 1, run_wait},
+	{"lock", " PATH FILE", 2, run_lock},
 	{"bad", "", 0, run_bad},
 	{"raw", "", 0, run_raw},
 	{"call", " FN", 1, run_call},
