@@ -125,7 +125,10 @@ static ssize_t sf_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	if (read_directly(iocb, to))
 		return sf_direct_read(iocb, to);
 	ret = check_age(iocb->ki_filp);
-	return ret ? ret : generic_file_read_iter(iocb, to);
+	if (ret)
+		return ret;
+	sf_read_around(iocb->ki_filp, iocb->ki_pos, iov_iter_count(to));
+	return generic_file_read_iter(iocb, to);
 }
 
 static bool write_directly(struct kiocb *iocb, const struct iov_iter *from)

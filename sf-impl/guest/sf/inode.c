@@ -233,7 +233,7 @@ void sf_inode_update(struct inode *inode, const struct sf_answer *answer, bool o
 		drop_pages(inode);
 }
 
-static unsigned long ttl_of(const struct inode *inode)
+unsigned long sf_ttl(const struct inode *inode)
 {
 	return msecs_to_jiffies(sf_share(inode->i_sb)->options.ttl_ms);
 }
@@ -243,7 +243,7 @@ void sf_inode_verify(struct inode *inode, bool opened)
 	struct sf_inode *object = sf_i(inode);
 	bool drop;
 
-	if (!opened && time_before(jiffies, READ_ONCE(object->verified) + ttl_of(inode)))
+	if (!opened && time_before(jiffies, READ_ONCE(object->verified) + sf_ttl(inode)))
 		return;
 	spin_lock(&inode->i_lock);
 	drop = object->suspect;
@@ -280,7 +280,7 @@ void sf_inode_extend(struct inode *inode, loff_t end)
 
 bool sf_inode_aged(struct inode *inode)
 {
-	return !time_before(jiffies, READ_ONCE(sf_i(inode)->checked) + ttl_of(inode));
+	return !time_before(jiffies, READ_ONCE(sf_i(inode)->checked) + sf_ttl(inode));
 }
 
 bool sf_inode_fresh(struct inode *inode)

@@ -10,6 +10,13 @@
 
 #define LIST_BUFFER_SIZE (64u << 10)
 
+/*
+ * Old names that are asked for one by one: after how many of them the directory
+ * is listed, and how far for each. So many entries cost about as much as a call.
+ */
+#define ASKED_FIRST 2u
+#define BYTES_FOR_ASKED (16u * SHFLDIRINFO_SIZE(34))
+
 struct sf_listing {
 	struct sf_handle *handle;
 	struct mutex mutex;
@@ -19,17 +26,20 @@ struct sf_listing {
 	u32 cursor;
 	struct sf_answer answer; /* dates what the buffer holds */
 	unsigned long received; /* jiffies */
+	bool only_cached; /* names that nobody knows here are passed over */
+	u32 size; /* of the buffer */
 	u8 *buffer;
 };
 
-static struct sf_listing *listing_new(void)
+static struct sf_listing *listing_new(u32 size)
 {
 	struct sf_listing *listing = kzalloc(sizeof(*listing), GFP_KERNEL);
 
 	if (!listing)
 		return NULL;
 	mutex_init(&listing->mutex);
-	listing->buffer = kvmalloc(LIST_BUFFER_SIZE, GFP_KERNEL);
+	listing->size = size;
+	listing->buffer = kvmalloc(size, GFP_KERNEL);
 	if (listing->buffer)
 		return listing;
 	kfree(listing);
@@ -44,7 +54,7 @@ static void listing_free(struct sf_listing *listing)
 
 static int sf_dir_open(struct inode *inode, struct file *file)
 {
-	struct sf_listing *listing = listing_new();
+	struct sf_listing *listing = listing_new(LIST_BUFFER_SIZE);
 	int ret;
 
 	if (!listing)
@@ -72,7 +82,7 @@ static int sf_dir_release(struct inode *inode, struct file *file)
 static int fetch(struct sf_listing *listing, u32 flags)
 {
 	struct sf_handle *handle = listing->handle;
-	u32 bytes = LIST_BUFFER_SIZE;
+	u32 bytes = listing->size;
 	u32 entries;
 	bool more = false;
 	int rc;
@@ -203,6 +213,8 @@ static void fill_cache(struct sf_listing *listing, struct dentry *parent, struct
 		return;
 	name->hash = full_name_hash(parent, name->name, name->len);
 	dentry = d_lookup(parent, name);
+	if (!dentry && listing->only_cached)
+		return;
 	if (!dentry) {
 		dentry = d_alloc_parallel(parent, name, &queue);
 		if (IS_ERR(dentry))
@@ -220,22 +232,27 @@ static unsigned int entry_type(const SHFLDIRINFO *entry)
 	return fs_umode_to_dtype(entry->Info.Attr.fMode & RTFS_TYPE_MASK);
 }
 
+/* The entry's name here, in a buffer of NAME_MAX; its length, 0 if it has none. */
+static u32 entry_name(const struct sf_listing *listing, const SHFLDIRINFO *entry, char *text)
+{
+	int length = sf_name_from_host(listing->handle->share, entry->name.String.utf8,
+				       entry->name.u16Length, text, NAME_MAX);
+
+	/* names that cannot be said here, or would be paths, are left out */
+	return length <= 0 || memchr(text, '/', length) ? 0 : length;
+}
+
 /* Hands out one entry. False: the reader has no more room. */
 static bool emit(struct file *file, struct dir_context *context, struct sf_listing *listing,
 		 const SHFLDIRINFO *entry)
 {
-	struct sf_share *share = listing->handle->share;
-	u64 number = sf_inode_number(share, &entry->Info);
+	u64 number = sf_inode_number(listing->handle->share, &entry->Info);
 	char text[NAME_MAX];
-	struct qstr name = { .name = text };
-	int length = sf_name_from_host(share, entry->name.String.utf8, entry->name.u16Length, text,
-				       sizeof(text));
+	struct qstr name = { .name = text, .len = entry_name(listing, entry, text) };
 
-	/* names that cannot be said here, or would be paths, are left out */
-	if (length <= 0 || memchr(text, '/', length))
+	if (!name.len)
 		return true;
-	name.len = length;
-	if (!dir_emit(context, text, length, number ? number : context->pos + 1,
+	if (!dir_emit(context, text, name.len, number ? number : context->pos + 1,
 		      entry_type(entry)))
 		return false;
 	fill_cache(listing, file_dentry(file), &name, &entry->Info);
@@ -288,6 +305,80 @@ static loff_t sf_dir_llseek(struct file *file, loff_t offset, int whence)
 		listing->position = LLONG_MAX;
 	mutex_unlock(&listing->mutex);
 	return ret;
+}
+
+/*
+ * How many bytes of the directory are to be listed, now that one more name was
+ * asked for: at each doubling, so that a large directory costs in proportion.
+ */
+static u32 bytes_worth(struct inode *directory)
+{
+	struct sf_inode *object = sf_i(directory);
+	u32 asked;
+
+	spin_lock(&directory->i_lock);
+	if (!object->asked || time_after_eq(jiffies, object->asked_since + sf_ttl(directory))) {
+		object->asked = 0;
+		object->asked_since = jiffies;
+		object->listed = false;
+	}
+	asked = ++object->asked;
+	if (object->listed || asked < ASKED_FIRST || !is_power_of_2(asked))
+		asked = 0;
+	spin_unlock(&directory->i_lock);
+	return min_t(size_t, asked, U32_MAX / BYTES_FOR_ASKED) * BYTES_FOR_ASKED;
+}
+
+static int refresh_names(struct sf_listing *listing, struct dentry *parent, u32 bytes)
+{
+	const SHFLDIRINFO *entry;
+	char text[NAME_MAX];
+	struct qstr name = { .name = text };
+	u32 done = 0;
+
+	for (;;) {
+		/* whole buffers: what has been sent is taken */
+		if (listing->cursor == listing->bytes && !listing->end && done >= bytes)
+			return 0;
+		entry = next_entry(listing);
+		if (IS_ERR_OR_NULL(entry))
+			return PTR_ERR_OR_ZERO(entry);
+		name.len = is_dots(entry) ? 0 : entry_name(listing, entry, text);
+		if (name.len)
+			fill_cache(listing, parent, &name, &entry->Info);
+		done += SHFLDIRINFO_SIZE(entry->name.u16Size);
+		advance(listing, entry);
+	}
+}
+
+static int list_again(struct dentry *parent, u32 bytes)
+{
+	struct inode *directory = d_inode(parent);
+	struct sf_listing *listing = listing_new(min(bytes, LIST_BUFFER_SIZE));
+	int ret;
+
+	if (!listing)
+		return -ENOMEM;
+	listing->only_cached = true;
+	ret = sf_handle_open(directory, parent, SHFL_CF_DIRECTORY | SHFL_CF_ACCESS_READ,
+			     &listing->handle);
+	if (!ret) {
+		ret = refresh_names(listing, parent, bytes);
+		WRITE_ONCE(sf_i(directory)->listed, !ret && listing->end);
+		sf_handle_release(directory, listing->handle);
+	}
+	listing_free(listing);
+	return ret;
+}
+
+bool sf_dir_refresh(struct dentry *dentry)
+{
+	struct dentry *parent = dget_parent(dentry);
+	u32 bytes = bytes_worth(d_inode(parent));
+	bool listed = bytes && !list_again(parent, bytes);
+
+	dput(parent);
+	return listed;
 }
 
 const struct file_operations sf_dir_operations = {

@@ -47,7 +47,7 @@ static int sf_d_revalidate(struct dentry *dentry, unsigned int flags)
 	if (flags & LOOKUP_RCU)
 		return -ECHILD;
 	/* our own change made the attributes stale, not the name */
-	if (fresh)
+	if (fresh || (sf_dir_refresh(dentry) && name_fresh(dentry->d_sb, dentry)))
 		return 1;
 	return revalidate_positive(dentry, inode);
 }

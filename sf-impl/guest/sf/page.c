@@ -10,6 +10,10 @@
 #include <linux/writeback.h>
 #include "sf.h"
 
+/* What one read that is far from all others brings into the cache: docs/performance.md. */
+#define READ_PIECE_ORDER 2
+#define READ_PIECE (PAGE_SIZE << READ_PIECE_ORDER)
+
 /* The file's own handle if it can read, else any that can. The caller puts it. */
 static struct sf_handle *reading_handle(struct inode *inode, struct file *file)
 {
@@ -21,35 +25,41 @@ static struct sf_handle *reading_handle(struct inode *inode, struct file *file)
 	return handle;
 }
 
-static int fill_page(struct sf_handle *handle, struct page *page, loff_t position)
+static int fill_part(struct sf_handle *handle, void *data, u32 size, loff_t position)
 {
-	u32 count = PAGE_SIZE;
-	void *data = kmap_local_page(page);
+	u32 count = size;
 	int ret = sf_reg_read_aux(__func__, handle->share, handle, data, &count, position);
 
-	if (!ret) {
-		memset(data + count, 0, PAGE_SIZE - count);
-		flush_dcache_page(page);
-	}
-	kunmap_local(data);
+	if (!ret)
+		memset(data + count, 0, size - count);
 	return ret;
 }
 
-/* Fills a locked folio page by page. */
-static int fill_folio(struct file *file, struct folio *folio)
+/* Fills a locked folio by parts, each of which can be mapped at once. */
+static int fill_by_parts(struct file *file, struct folio *folio, u32 part)
 {
 	struct sf_handle *handle = reading_handle(folio->mapping->host, file);
-	long i, pages = folio_nr_pages(folio);
+	size_t offset;
+	void *data;
 	int ret = 0;
 
 	if (!handle)
 		return -EBADF;
-	for (i = 0; i < pages && !ret; i++)
-		ret = fill_page(handle, folio_page(folio, i), folio_pos(folio) + i * PAGE_SIZE);
+	for (offset = 0; offset < folio_size(folio) && !ret; offset += part) {
+		data = kmap_local_folio(folio, offset);
+		ret = fill_part(handle, data, part, folio_pos(folio) + offset);
+		kunmap_local(data);
+	}
+	flush_dcache_folio(folio);
 	if (!ret)
 		folio_mark_uptodate(folio);
 	sf_handle_put(handle);
 	return ret;
+}
+
+static int fill_folio(struct file *file, struct folio *folio)
+{
+	return fill_by_parts(file, folio, PAGE_SIZE);
 }
 
 static int sf_read_folio(struct file *file, struct folio *folio)
@@ -137,6 +147,56 @@ static void sf_readahead(struct readahead_control *control)
 		read_single(control);
 	else
 		read_batches(control);
+}
+
+static bool has_page(struct address_space *mapping, pgoff_t index)
+{
+	void *entry = xa_load(&mapping->i_pages, index);
+
+	return entry && !xa_is_value(entry);
+}
+
+/* Neither there nor led to by the page before it: the kernel would read it alone. */
+static bool is_lone(const struct file *file, struct address_space *mapping, pgoff_t index)
+{
+	if (has_page(mapping, index))
+		return false;
+	return (file->f_mode & FMODE_RANDOM) || (index && !has_page(mapping, index - 1));
+}
+
+/* Puts a whole piece into the cache, if there is nothing of it yet. */
+static void read_piece(struct file *file, struct address_space *mapping, pgoff_t index)
+{
+	gfp_t gfp = readahead_gfp_mask(mapping) & ~__GFP_HIGHMEM;
+	struct folio *folio = filemap_alloc_folio(gfp, READ_PIECE_ORDER);
+
+	if (!folio)
+		return;
+	filemap_invalidate_lock_shared(mapping);
+	if (!filemap_add_folio(mapping, folio, index, gfp)) {
+		/* what cannot be read now is read page by page, where errors are reported */
+		fill_by_parts(file, folio, READ_PIECE);
+		folio_unlock(folio);
+	}
+	filemap_invalidate_unlock_shared(mapping);
+	folio_put(folio);
+}
+
+void sf_read_around(struct file *file, loff_t position, size_t count)
+{
+	struct address_space *mapping = file->f_mapping;
+	loff_t size = i_size_read(mapping->host);
+	loff_t end = min_t(loff_t, position + count, size);
+	loff_t begin;
+
+	if (count >= READ_PIECE || !mapping_large_folio_support(mapping))
+		return;
+	for (; position < end; position = begin + READ_PIECE) {
+		begin = round_down(position, READ_PIECE);
+		if (begin + READ_PIECE <= round_up(size, PAGE_SIZE) &&
+		    is_lone(file, mapping, position >> PAGE_SHIFT))
+			read_piece(file, mapping, begin >> PAGE_SHIFT);
+	}
 }
 
 static bool gathers(const struct inode *inode)

@@ -88,6 +88,10 @@ struct sf_inode {
 	bool suspect; /* somebody may have written at the time that we did */
 	unsigned long verified; /* jiffies: cached pages were right, as far as we know */
 	struct sf_seen seen;
+	/* list.c, directories: */
+	u32 asked; /* names whose time-out was over, since asked_since */
+	unsigned long asked_since; /* jiffies */
+	bool listed; /* since then, all of it */
 };
 
 /* An answer of the host about an object, and how old it may be at most. */
@@ -133,6 +137,7 @@ void sf_inode_verify(struct inode *inode, bool opened);
 /* This guest has changed the object: older answers do not count any more. */
 void sf_inode_changed(struct inode *inode);
 void sf_inode_extend(struct inode *inode, loff_t end);
+unsigned long sf_ttl(const struct inode *inode);
 bool sf_inode_fresh(struct inode *inode);
 bool sf_inode_aged(struct inode *inode);
 /* Asks the host if the last answer is too old, through a handle or by path. */
@@ -171,6 +176,11 @@ extern const struct inode_operations sf_link_inode_operations;
 extern const struct dentry_operations sf_dentry_operations;
 
 /* list.c */
+/*
+ * A name is too old. When several of a directory are, it is listed, which makes
+ * those fresh that are in the cache. True: it was, the name may be fresh now.
+ */
+bool sf_dir_refresh(struct dentry *dentry);
 extern const struct file_operations sf_dir_operations;
 
 /* file.c */
@@ -195,6 +205,8 @@ ssize_t sf_direct_read(struct kiocb *iocb, struct iov_iter *to);
 ssize_t sf_direct_write(struct kiocb *iocb, struct iov_iter *from);
 
 /* page.c */
+/* Reads more than is asked for where a few bytes far from others are. */
+void sf_read_around(struct file *file, loff_t position, size_t count);
 extern const struct address_space_operations sf_address_operations;
 
 /* options.c */
