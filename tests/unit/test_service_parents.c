@@ -359,6 +359,9 @@ Test(service_parents, fifos, .init = start)
 		ways[i / 2](fifo, file);
 		cr_expect_eq(open_times(file + 2, 40), VERR_ACCESS_DENIED, "way %u", i);
 		cr_expect_eq(open_times(file + 2, 1), VERR_ACCESS_DENIED, "way %u, again", i);
+		cr_expect_eq(CALL(guest, SHFL_FN_COPY_FILE, P32(rw), str8(file + 2), P32(rw),
+				  str8("/copy"), P32(0)),
+			     VERR_ACCESS_DENIED);
 		cr_expect_eq(read(opened, events, sizeof(events)), -1, "way %u: opened", i);
 		close(opened);
 		unlink(host_path(file));

@@ -134,8 +134,13 @@ HOP int32_t RTFileCopy(int source_root, const char *source, int destination_root
 	enum rt_file_action action;
 	struct stat info;
 	int file;
-	int32_t status = RTFileOpen(source_root, source, O_RDONLY, 0, &file, &action, &info);
+	int32_t status = RTPathQueryInfo(source_root, source, true, &info);
 
+	/* Opening alone may have effects. */
+	if (VBOX_SUCCESS(status) && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
+		status = VERR_ACCESS_DENIED;
+	if (VBOX_SUCCESS(status))
+		status = RTFileOpen(source_root, source, O_RDONLY, 0, &file, &action, &info);
 	if (VBOX_FAILURE(status))
 		return status;
 	status = copy_to_new(file, destination_root, destination);
