@@ -85,6 +85,8 @@ enum hop_kind { CALL = 1, COMPLETE, CONNECT, DISCONNECT, HOST_CALL, INNER, OP };
 
 #define HOPS_MAX 512
 #define HOST_HOP_COMPLETE 2
+#define HOST_HOP_HANDLERS 10 /* vbsf*: what svcCall hands a call to, up to */
+#define HOST_HOP_RUNTIME 60
 
 /* clang-format off */
 static const uint8_t hop_kinds[HOPS_MAX] = {
@@ -460,8 +462,11 @@ static __always_inline bool enter_call(struct call_state *state, struct pt_regs 
 	return true;
 }
 
-/* svcComplete(call handle, status) */
-static __always_inline void enter_complete(struct call_state *state, struct pt_regs *ctx,
+/*
+ * svcComplete(call handle, status). Whether its return is of interest: within
+ * its own svcCall, which does nothing after it, it ends with that.
+ */
+static __always_inline bool enter_complete(struct call_state *state, struct pt_regs *ctx,
 					   uint32_t hop)
 {
 	uint64_t handle = PT_REGS_PARM1(ctx), sp = PT_REGS_SP(ctx), ts = bpf_ktime_get_ns();
@@ -475,23 +480,26 @@ static __always_inline void enter_complete(struct call_state *state, struct pt_r
 	if (state->in_call && state->list.rec.call.h.kind == CAPTURE_CALL &&
 	    state->list.rec.call.call_handle == handle) {
 		if (!(state->list.rec.call.h.flags & CAPTURE_F_ENDED)) {
+			span_left(&state->list, sp, ts, status);
 			call_end(state, status, ts);
 			if (outputs_read(state))
 				ts = bpf_ktime_get_ns();
 		}
 		hop_push(state, hop, sp, ts);
-		return;
+		span_no_exit(&state->list);
+		return false;
 	}
 	other = bpf_map_lookup_elem(&parked, &key);
 	if (!other) {
 		early_add(handle, tgid, status, ts);
-		return;
+		return false;
 	}
 	call_end(other, status, ts);
 	outputs_read(other);
 	state->side.completing = handle;
 	state->side.completing_tgid = tgid;
 	hop_push(other, hop, sp, bpf_ktime_get_ns());
+	return true;
 }
 
 /* svcConnect(service, client, client data, requestor, restoring) */
@@ -543,7 +551,7 @@ static __always_inline bool begin_passes(struct call_state *state, struct pt_reg
 	return false;
 }
 
-/* A function that begins or ends something is entered. Whether that is recorded. */
+/* A function that begins or ends something is entered. Whether its return is to be seen. */
 static __always_inline bool call_entered(struct pt_regs *ctx)
 {
 	uint32_t hop = bpf_get_attach_cookie(ctx);
@@ -556,8 +564,7 @@ static __always_inline bool call_entered(struct pt_regs *ctx)
 	case CALL:
 		return enter_call(state, ctx, hop);
 	case COMPLETE:
-		enter_complete(state, ctx, hop);
-		break;
+		return enter_complete(state, ctx, hop);
 	case CONNECT:
 		enter_connect(state, ctx, hop);
 		break;
@@ -571,14 +578,41 @@ static __always_inline bool call_entered(struct pt_regs *ctx)
 	return true;
 }
 
+/* A bit for each function that may return before its call has ended. */
+static const uint64_t waiting_functions =
+#define SHFL_FN(number, name, parms, count_status, type_status, flags, changes) \
+	((flags)&SHFL_FNF_BLOCKS ? 1ull << (number) : 0) |
+#include "shfl.def"
+	0;
+
+/*
+ * The hop that was just entered is what svcCall hands the call to: when it
+ * returns, svcComplete is entered next, with its status. So its return need
+ * not be looked at, which costs as much as an entry.
+ */
+static __always_inline bool hop_ends_call(const struct call_state *state, uint32_t hop)
+{
+	const struct capture_call *call = &state->list.rec.call;
+
+	return hop >= HOST_HOP_HANDLERS && hop < HOST_HOP_RUNTIME && state->list.n_frames == 2 &&
+	       state->in_call && call->h.kind == CAPTURE_CALL && call->fn <= SHFL_FN_LAST &&
+	       !(waiting_functions >> call->fn & 1);
+}
+
+/* Whether its return is to be seen. */
 static __always_inline bool hop_entered(struct pt_regs *ctx)
 {
 	struct call_state *state = state_get(false);
+	uint32_t hop;
 
 	if (!state || !state->open)
 		return false;
-	hop_push(state, bpf_get_attach_cookie(ctx), PT_REGS_SP(ctx), bpf_ktime_get_ns());
-	return true;
+	hop = bpf_get_attach_cookie(ctx);
+	hop_push(state, hop, PT_REGS_SP(ctx), bpf_ktime_get_ns());
+	if (!hop_ends_call(state, hop))
+		return true;
+	span_no_exit(&state->list);
+	return false;
 }
 
 /*

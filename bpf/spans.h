@@ -31,7 +31,8 @@ struct call_frame {
 	uint16_t hop;
 	uint8_t span; /* its span, or SPAN_NONE */
 	uint8_t near; /* its span, or the nearest enclosing one that has one */
-	uint8_t pad[4];
+	uint8_t no_exit; /* its return is not looked at: it ends when that is seen otherwise */
+	uint8_t pad[3];
 };
 
 struct span_list {
@@ -74,8 +75,27 @@ static inline void spans_reset(struct span_list *list)
 	list->rec.call.lost_spans = 0;
 }
 
-static inline void span_exit_lost(struct span_list *list, const struct call_frame *frame)
+static inline void span_close(struct span_list *list, const struct call_frame *frame, uint64_t ts,
+			      int64_t ret)
 {
+	if (frame->span == SPAN_NONE)
+		return;
+
+	struct capture_span *span = span_at(list, frame->span);
+
+	span->exit_ns = ts;
+	span->busy_ns += ts - frame->enter_ns;
+	span->ret = ret;
+}
+
+/* A hop must have been left by TS, and its return was not seen. */
+static inline void span_left_unseen(struct span_list *list, const struct call_frame *frame,
+				    uint64_t ts)
+{
+	if (frame->no_exit) {
+		span_close(list, frame, ts, 0);
+		return;
+	}
 	list->rec.call.h.flags |= CAPTURE_F_EXIT_LOST;
 	span_lose(frame->hop, CAPTURE_LOSS_EXIT_MISSED);
 }
@@ -87,7 +107,7 @@ static inline void span_exit_lost(struct span_list *list, const struct call_fram
  * says nothing about functions, as it may be a signal handler's, on a stack of
  * its own.
  */
-static inline void span_drop_stale(struct span_list *list, uint32_t hop, uint64_t sp)
+static inline void span_leave_stale(struct span_list *list, uint32_t hop, uint64_t sp, uint64_t ts)
 {
 	for (int i = 0; i < CAPTURE_MAX_DEPTH && list->n_frames; i++) {
 		struct call_frame *frame = span_frame(list, list->n_frames - 1);
@@ -96,9 +116,15 @@ static inline void span_drop_stale(struct span_list *list, uint32_t hop, uint64_
 
 		if (frame->hop < CAPTURE_HOP_SYSCALL && encloses)
 			break;
-		span_exit_lost(list, frame);
+		span_left_unseen(list, frame, ts);
 		list->n_frames--;
 	}
+}
+
+/* The same, where every hop's return is looked for: the time does not matter. */
+static inline void span_drop_stale(struct span_list *list, uint32_t hop, uint64_t sp)
+{
+	span_leave_stale(list, hop, sp, 0);
 }
 
 /* A span of the same hop under the same parent to merge with, or SPAN_NONE. */
@@ -159,7 +185,7 @@ static inline void span_push(struct span_list *list, uint32_t hop, uint64_t sp, 
 {
 	uint32_t parent = SPAN_NONE, span;
 
-	span_drop_stale(list, hop, sp);
+	span_leave_stale(list, hop, sp, ts);
 	if (list->n_frames >= CAPTURE_MAX_DEPTH) {
 		span_no_room(list, hop);
 		return;
@@ -177,7 +203,32 @@ static inline void span_push(struct span_list *list, uint32_t hop, uint64_t sp, 
 	frame->hop = hop;
 	frame->span = span;
 	frame->near = span != SPAN_NONE ? span : parent;
+	frame->no_exit = 0;
 	list->n_frames++;
+}
+
+/* The return of the hop that was entered last will not be seen: what ends next ends it. */
+static inline void span_no_exit(struct span_list *list)
+{
+	if (list->n_frames)
+		span_frame(list, list->n_frames - 1)->no_exit = 1;
+}
+
+/*
+ * A function whose stack began above SP is entered at TS: if the return of the
+ * hop that was entered last is not looked at, it was left by then, with RET.
+ */
+static inline void span_left(struct span_list *list, uint64_t sp, uint64_t ts, int64_t ret)
+{
+	struct call_frame *frame;
+
+	if (!list->n_frames)
+		return;
+	frame = span_frame(list, list->n_frames - 1);
+	if (!frame->no_exit || frame->sp > sp)
+		return;
+	span_close(list, frame, ts, ret);
+	list->n_frames--;
 }
 
 static inline int span_find_frame(struct span_list *list, uint32_t hop, uint64_t sp)
@@ -197,19 +248,6 @@ static inline int span_find_frame(struct span_list *list, uint32_t hop, uint64_t
 	return -1;
 }
 
-static inline void span_close(struct span_list *list, const struct call_frame *frame, uint64_t ts,
-			      int64_t ret)
-{
-	if (frame->span == SPAN_NONE)
-		return;
-
-	struct capture_span *span = span_at(list, frame->span);
-
-	span->exit_ns = ts;
-	span->busy_ns += ts - frame->enter_ns;
-	span->ret = ret;
-}
-
 /*
  * A hop is left; sp as at its entry. Inner hops that are still open are closed
  * as lost. Returns how many hops remain open, or -1 if its entry was not seen.
@@ -224,7 +262,7 @@ static inline int span_pop(struct span_list *list, uint32_t hop, uint64_t sp, ui
 	for (int i = 0; i < CAPTURE_MAX_DEPTH; i++) {
 		if (list->n_frames <= (uint32_t)found + 1)
 			break;
-		span_exit_lost(list, span_frame(list, list->n_frames - 1));
+		span_left_unseen(list, span_frame(list, list->n_frames - 1), ts);
 		list->n_frames--;
 	}
 	span_close(list, span_frame(list, found), ts, ret);

@@ -31,6 +31,7 @@
 #define ATTACHED_AT 2 /* times the untraced cost: no way to trace is as cheap */
 #define DETACHED_AT 1.5 /* below this the last one is gone */
 #define ATTACH_SECONDS 30
+#define RESEND_EVERY 200 /* times 10 ms */
 
 /* A histogram of a hop's duration, as bpftrace's documentation shows it. */
 #define HISTOGRAM(hop)                                                \
@@ -308,8 +309,12 @@ static void tracer_stop(const struct way *way, pid_t pid)
 	char text[32];
 	int status;
 
-	kill(pid, SIGINT);
-	waitpid(pid, &status, 0);
+	/* bpftrace forgets a signal that comes while it is still about to begin. */
+	for (int tries = 0; waitpid(pid, &status, WNOHANG) == 0; tries++) {
+		if (tries % RESEND_EVERY == 0)
+			kill(pid, SIGINT);
+		usleep(10000);
+	}
 	snprintf(text, sizeof(text), "exit status %d", WEXITSTATUS(status));
 	/* What a recorder loses is cheap: then nothing was measured. */
 	if (!*way->program && (!WIFEXITED(status) || WEXITSTATUS(status)))

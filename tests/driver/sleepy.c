@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A service with the hops of sfservice that behaves badly, for tests of
- * recording. By function: 1 sleeps for ever within the call, 2 is completed by
- * another thread before svcCall returns, 3 by another thread after it, 4 takes
- * 200 hops, others end at once.
+ * recording. By function: 2 is completed by another thread before svcCall
+ * returns, 3 by another thread after it, 4 takes 200 hops, 7 sleeps for ever
+ * within the call, others end at once.
  */
 #include <pthread.h>
 #include <unistd.h>
 
 #include "hgcm_svc.h"
+#include "shfl.h"
 #include "vbox_status.h"
 
 #ifdef __clang__
@@ -20,7 +21,7 @@
 static VBOXHGCMSVCHELPERS *helpers;
 static volatile int sink;
 
-enum { SLEEP_FOREVER = 1, COMPLETE_EARLY, COMPLETE_LATE, MANY_HOPS };
+enum { COMPLETE_EARLY = 2, COMPLETE_LATE, MANY_HOPS, SLEEP_FOREVER = SHFL_FN_LOCK };
 
 HOP static void svcComplete(VBOXHGCMCALLHANDLE handle, int32_t status)
 {

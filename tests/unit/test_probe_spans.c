@@ -103,6 +103,60 @@ Test(spans, a_tail_call_nests_in_its_caller)
 	cr_expect_eq(lost[CAPTURE_LOSS_EXIT_MISSED], 0);
 }
 
+Test(spans, a_hop_whose_return_is_not_looked_at_ends_with_what_encloses_it)
+{
+	span_push(&list, OUTER, 1000, 1);
+	span_push(&list, INNER, 900, 2);
+	span_no_exit(&list);
+	cr_expect_eq(span_pop(&list, OUTER, 1000, 5, 0), 0);
+	expect_span(1, INNER, 1, 0, 2, 5);
+	cr_expect_eq(span(1)->busy_ns, 3);
+	cr_expect_eq(lost[CAPTURE_LOSS_EXIT_MISSED], 0);
+	cr_expect_eq(list.rec.call.h.flags, 0);
+}
+
+Test(spans, such_a_hop_ends_when_a_hop_beside_it_is_entered)
+{
+	span_push(&list, OUTER, 1000, 1);
+	span_push(&list, INNER, 900, 2);
+	span_no_exit(&list);
+	span_push(&list, OTHER, 950, 4);
+	expect_span(1, INNER, 1, 0, 2, 4);
+	expect_span(2, OTHER, 1, 0, 4, 0);
+	span_pop(&list, OTHER, 950, 5, 0);
+	cr_expect_eq(span_pop(&list, OUTER, 1000, 6, 0), 0);
+	cr_expect_eq(lost[CAPTURE_LOSS_EXIT_MISSED], 0);
+}
+
+Test(spans, such_a_hop_may_be_told_what_it_returned)
+{
+	span_push(&list, OUTER, 1000, 1);
+	span_push(&list, INNER, 900, 2);
+	span_left(&list, 950, 3, -1); /* its return is looked at */
+	span_no_exit(&list);
+	span_left(&list, 800, 3, -1); /* within it */
+	cr_expect_eq(list.n_frames, 2);
+	span_left(&list, 900, 4, -7);
+	cr_expect_eq(list.n_frames, 1);
+	expect_span(1, INNER, 1, 0, 2, 4);
+	cr_expect_eq(span(1)->ret, -7);
+	span_left(&list, 2000, 5, 0);
+	cr_expect_eq(list.n_frames, 1, "the outer hop's return is looked at");
+}
+
+Test(spans, such_a_hop_whose_return_is_seen_ends_there)
+{
+	span_push(&list, OUTER, 1000, 1);
+	span_push(&list, INNER, 900, 2);
+	span_no_exit(&list);
+	cr_expect_eq(span_pop(&list, INNER, 900, 3, 6), 1);
+	span_push(&list, LEAF, 900, 4);
+	span_pop(&list, OUTER, 1000, 5, 0);
+	expect_span(1, INNER, 1, 0, 2, 3);
+	cr_expect_eq(span(1)->ret, 6);
+	cr_expect_eq(lost[CAPTURE_LOSS_EXIT_MISSED], 1, "LEAF is another hop");
+}
+
 Test(spans, recursion_with_a_lost_exit_closes_the_right_frame)
 {
 	span_push(&list, OUTER, 1000, 1);

@@ -81,6 +81,20 @@ expect "spans of an ordinary WRITE" "svcCall,vbsfWrite,RTFileWrite,pwrite64,svcC
 	select group_concat(hop) from (select hop from spans where call_id =
 	(select max(call_id) from calls where fn_name = 'SHFL_FN_WRITE' and count_in = 4096)
 	order by idx)"
+# What svcCall calls last ends with it, and what it calls before that ends when the call does.
+check_ends() {
+	expect "hops of ended calls that were not left" 0 "select count(*) from spans
+		join calls using (call_id) where exit_ns is null and calls.duration_ns is not null"
+	expect "where svcCall's own functions end, and svcComplete" "1|1|1" "
+		select min(h.exit_ns <= c.start_ns + c.duration_ns), min(d.exit_ns <= s.exit_ns),
+		min(h.ret = c.status) from calls c
+		join spans s on s.call_id = c.call_id and s.hop = 'svcCall'
+		join spans h on h.call_id = c.call_id and h.parent = s.idx and h.hop glob 'vbsf*'
+		join spans d on d.call_id = c.call_id and d.parent = s.idx and d.hop = 'svcComplete'"
+	expect "those of the refused call" "-4" "select ret from spans join calls using (call_id)
+		where hop glob 'vbsf*' and handle = 4000"
+}
+check_ends
 expect "what pwrite64 returned" 4096 "
 	select distinct ret from spans join calls using (call_id)
 	where hop = 'pwrite64' and count_in = 4096"
@@ -214,8 +228,8 @@ rm -r "${share:?}"/*
 record 0 --slower-than 9999us --no-syscalls -- "$drive" --service "$service" wait "$scratch"
 expect "the one call that took longer" VERR_CANCELLED "select group_concat(status_name) from calls where $asked"
 record 0 --service "$sleepy" --slower-than 100s -- sh -c \
-	"timeout -s KILL 0.3 '$drive' --service '$sleepy' call 9 call 1 || true"
-expect "a call that has not ended passes" 1 "select group_concat(fn) from calls where $asked"
+	"timeout -s KILL 0.3 '$drive' --service '$sleepy' call 9 call 7 || true"
+expect "a call that has not ended passes" 7 "select group_concat(fn) from calls where $asked"
 while read -r option value; do
 	[ "$value" != LONG ] || value=$(printf '%0256d' 0)
 	record 2 "$option" "$value" -- true
@@ -298,7 +312,7 @@ expect "what was unreadable is told" 1 \
 
 echo "== a call that never ends"
 rm -f "$trace"*
-"$bin/sftrace" record -o "$trace" --service "$sleepy" -- "$drive" --service "$sleepy" call 9 call 1 \
+"$bin/sftrace" record -o "$trace" --service "$sleepy" -- "$drive" --service "$sleepy" call 9 call 7 \
 	>out 2>err &
 recorder=$!
 wait_for 20 pgrep -P "$recorder"
@@ -311,21 +325,21 @@ kill -INT "$recorder"
 status=0
 wait "$recorder" || status=$?
 [ "$status" -gt 128 ] || fail "the command was ended by a signal, got $status"
-expect "the call that sleeps" "1|0||1" "
+expect "the call that sleeps" "7|0||1" "
 	select fn, complete, calls.duration_ns, age_ns > 500000000 from unfinished join calls using (call_id)"
 expect "the hops that it reached" "svcCall,vbsfRead,RTFileRead,pause" "
 	select group_concat(hop) from (select hop from spans join calls using (call_id)
-	where fn = 1 order by idx)"
+	where fn = 7 order by idx)"
 expect "it is still in svcCall" "" "
-	select exit_ns from spans join calls using (call_id) where fn = 1 and hop = 'svcCall'"
+	select exit_ns from spans join calls using (call_id) where fn = 7 and hop = 'svcCall'"
 rm -f usr1.db
 "$bin/sftrace" merge -o usr1.db usr1.spool 2>err || true
 trace=usr1.db expect "it was written on SIGUSR1 already" 1 "select count(*) from unfinished"
 
 echo "== the service's process dies in a call"
-record 0 --service "$sleepy" -- sh -c "timeout -s KILL 0.3 '$drive' --service '$sleepy' call 9 call 1 || true"
+record 0 --service "$sleepy" -- sh -c "timeout -s KILL 0.3 '$drive' --service '$sleepy' call 9 call 7 || true"
 says "1 unfinished"
-expect "the call that it died in, and where" "1|SHFL_FN_QUERY_MAPPINGS|svcCall" \
+expect "the call that it died in, and where" "1|SHFL_FN_LOCK|svcCall" \
 	"select count(*), fn_name, hop from unfinished"
 expect "what ended before" 1 "select count(*) from calls where fn = 9 and complete"
 
