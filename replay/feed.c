@@ -21,6 +21,9 @@
 #define FEED_BYTES (16u << 20) /* of payload held, but for one call */
 #define FEED_ROOM (24u << 20) /* of memory kept for reuse */
 #define FEED_LINE 64u /* of the processor's cache */
+#define FEED_PARMS 5u /* that most calls have at most */
+#define FEED_SMALL 256u /* bytes of small memory that most calls have at most */
+#define FEED_EXPECTED 1024u /* bytes: the processor sees by itself how it goes on */
 
 struct feed {
 	pthread_t thread;
@@ -281,11 +284,29 @@ static int feed_more(struct feed *feed)
 	return ret;
 }
 
-/* The other thread wrote it: has it fetched while the call before it is made. */
 static void feed_prefetch(const void *memory, size_t size)
 {
 	for (size_t at = 0; at < size; at += FEED_LINE)
 		__builtin_prefetch((const uint8_t *)memory + at);
+}
+
+/* The other thread wrote it: has it fetched while calls before it are made. */
+static void feed_prefetch_call(const struct replay_call *call)
+{
+	feed_prefetch(call, offsetof(struct replay_call, event.parms[FEED_PARMS]));
+	feed_prefetch(call->out, FEED_PARMS * sizeof(call->out[0]));
+	feed_prefetch(&call->small_used, FEED_SMALL);
+	feed_prefetch(call->parms, FEED_PARMS * sizeof(call->parms[0]));
+}
+
+/* What a call is compared with; the call itself is at hand. */
+static void feed_prefetch_expected(const struct replay_call *call)
+{
+	for (unsigned i = 0; i < FEED_PARMS; i++)
+		if (call->out[i].data)
+			feed_prefetch(call->out[i].data, call->out[i].captured < FEED_EXPECTED
+								 ? call->out[i].captured
+								 : FEED_EXPECTED);
 }
 
 int feed_next(struct feed *feed, struct replay_call **ret)
@@ -297,9 +318,10 @@ int feed_next(struct feed *feed, struct replay_call **ret)
 			return status;
 	}
 	*ret = feed_slot(feed, feed->at++);
-	if (feed->at < feed->limit)
-		feed_prefetch(feed_slot(feed, feed->at),
-			      offsetof(struct replay_call, parms[SHFL_MAX_PARMS]));
+	if (feed->limit - feed->at >= 2) {
+		feed_prefetch_call(feed_slot(feed, feed->at + 1));
+		feed_prefetch_expected(feed_slot(feed, feed->at));
+	}
 	return 1;
 }
 

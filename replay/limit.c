@@ -23,7 +23,7 @@ static int64_t limit_for(const bool *open, int64_t n, int64_t more)
 
 static int find_open(bool *open, int64_t n)
 {
-	DIR *dir = opendir("/proc/self/fd");
+	DIR *dir = opendir("/proc/thread-self/fd");
 	struct dirent *entry;
 
 	if (!dir)

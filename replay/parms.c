@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define PARMS_PAGE_SIZE 4096u
+#define PARMS_SMALL_ALIGN 16u
 #define PARMS_LENT_MAX (4u << 20) /* kept from call to call */
 
 int parms_load(struct trace *trace, struct payload_cache *cache, struct replay_call *call,
@@ -143,6 +144,33 @@ static bool parms_write_only(const struct replay_call *call, unsigned i)
 	       parms_is_memory(&call->event.parms[i]);
 }
 
+/* Small memory is a part of the call itself; NULL: it is not small, or there is no more. */
+static uint8_t *parms_small(struct replay_call *call, unsigned i)
+{
+	const struct trace_parm *recorded = &call->event.parms[i];
+	uint32_t room = (recorded->size + PARMS_SMALL_ALIGN - 1) & ~(PARMS_SMALL_ALIGN - 1);
+
+	if (recorded->type != VBOX_HGCM_SVC_PARM_PTR || (call->lent >> i & 1) || !room ||
+	    room > REPLAY_SMALL_BYTES - call->small_used)
+		return NULL;
+	call->small |= 1u << i;
+	call->small_at[i] = (uint16_t)call->small_used;
+	call->small_used += room;
+	return call->small_memory + call->small_at[i];
+}
+
+/* Before the call: as much as is known of it, then zeroes. */
+static void parms_fill(const struct replay_call *call, unsigned i, uint8_t *memory)
+{
+	const struct payload *payload = &call->in[i];
+	uint32_t size = call->event.parms[i].size;
+	uint32_t filled = payload->captured < size ? payload->captured : size;
+
+	if (filled)
+		memcpy(memory, payload->data, filled);
+	memset(memory + filled, 0, size - filled);
+}
+
 static int parms_build_memory(struct replay_call *call, unsigned i)
 {
 	const struct trace_parm *recorded = &call->event.parms[i];
@@ -150,18 +178,23 @@ static int parms_build_memory(struct replay_call *call, unsigned i)
 	struct replay_buffer *buffer = &call->buffers[i];
 	VBOXHGCMSVCPARM *parm = &call->parms[i];
 	uint32_t n = (recorded->size + PARMS_PAGE_SIZE - 1) / PARMS_PAGE_SIZE;
-	uint32_t filled = payload->captured < recorded->size ? payload->captured : recorded->size;
+	uint8_t *small;
 
 	if (parms_read_only(call, i)) {
 		parm->u.pointer.size = recorded->size;
 		parm->u.pointer.addr = payload->data;
 		return 0;
 	}
+	small = parms_small(call, i);
+	if (small) {
+		parms_fill(call, i, small);
+		parm->u.pointer.size = recorded->size;
+		parm->u.pointer.addr = small;
+		return 0;
+	}
 	if (buffer_reserve(buffer, recorded->size) < 0)
 		return -ENOMEM;
-	if (filled)
-		memcpy(buffer->memory, payload->data, filled);
-	memset((uint8_t *)buffer->memory + filled, 0, recorded->size - filled);
+	parms_fill(call, i, buffer->memory);
 	if (recorded->type == VBOX_HGCM_SVC_PARM_PTR) {
 		parm->u.pointer.size = recorded->size;
 		parm->u.pointer.addr = recorded->size ? buffer->memory : NULL;
@@ -204,6 +237,8 @@ int parms_build(struct replay_call *call, const char **ret_missing)
 	*ret_missing = NULL;
 	call->filled = false;
 	call->lent = 0;
+	call->small = 0;
+	call->small_used = 0;
 	if (call->event.n_parms > VBOX_HGCM_MAX_PARMS) {
 		*ret_missing = "more parameters than HGCM takes";
 		return 0;

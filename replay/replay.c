@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -595,6 +596,8 @@ static void *replay_thread(void *argument)
 	mode_t before = umask(replay->image.umask);
 
 	pthread_setname_np(pthread_self(), "sftrace-calls");
+	/* A table of descriptors that no other thread uses costs less with each system call. */
+	unshare(CLONE_FILES);
 	replay->result->confined = confined == 0;
 	replay->error = replay_with_service(replay);
 	umask(before);

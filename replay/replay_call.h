@@ -13,22 +13,32 @@ struct replay_buffer {
 	size_t pages_room;
 };
 
+/*
+ * What a call's thread needs of it lies together: the reading thread has just
+ * written it, and it comes from another processor's cache.
+ */
+#define REPLAY_SMALL_BYTES 448u
+
 struct replay_call {
-	struct trace_call event;
 	const struct shfl_fn_info *info; /* NULL: no such function */
 	const char *missing; /* what the trace lacks to make it, NULL: nothing */
 	int load_error; /* negative errno of fetching the payload of parameter load_parm */
 	unsigned load_parm;
 	uint32_t n_parms; /* in parms */
 	uint32_t lent; /* bits of parameters: parms_lend() gives them memory */
+	uint32_t small; /* bits of parameters: their memory is in small_memory */
 	int32_t status; /* live */
 	bool utf16; /* how the client's strings are encoded */
 	bool filled; /* zeroes stand for data that is not in the trace */
 	bool unknown_handle; /* one that the trace has not opened */
-	struct payload in[SHFL_MAX_PARMS];
+	struct trace_call event;
 	struct payload out[SHFL_MAX_PARMS];
-	struct replay_buffer buffers[SHFL_MAX_PARMS];
+	struct payload in[SHFL_MAX_PARMS];
+	uint32_t small_used; /* bytes */
+	uint16_t small_at[SHFL_MAX_PARMS];
+	_Alignas(16) uint8_t small_memory[REPLAY_SMALL_BYTES];
 	VBOXHGCMSVCPARM parms[VBOX_HGCM_MAX_PARMS]; /* live: as it ended */
+	struct replay_buffer buffers[SHFL_MAX_PARMS];
 	size_t bytes, room; /* of payload; of the memory for it */
 	char *path; /* event.path, with room to grow */
 	size_t path_room;
@@ -76,6 +86,8 @@ static inline const uint8_t *replay_memory(const struct replay_call *call, unsig
 	if (type != VBOX_HGCM_SVC_PARM_PTR && type != VBOX_HGCM_SVC_PARM_PAGES)
 		return NULL;
 	*ret_size = call->event.parms[parm].size;
+	if (call->small >> parm & 1)
+		return call->small_memory + call->small_at[parm];
 	return call->buffers[parm].memory;
 }
 

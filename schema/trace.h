@@ -45,30 +45,30 @@ struct trace_parm {
 
 struct trace_call {
 	int64_t call_id; /* also the order in which the service saw them */
-	int64_t op_id; /* 0: none */
 	enum trace_kind kind;
 	enum trace_side side;
 	uint32_t client; /* as the host numbers it: another process has others of that number */
 	uint32_t process; /* pid of the host process that served it; 0: the host did not see it */
 	uint32_t fn;
 	uint32_t n_parms; /* as the caller said; at most SHFL_MAX_PARMS are in parms */
-	struct trace_parm parms[SHFL_MAX_PARMS];
 	int32_t status; /* the service's; the guest's where there is no host */
 	int32_t guest_status; /* what the guest got, where it was seen there */
 	uint32_t flags; /* TRACE_F_* */
 	bool complete; /* ended, and nothing of it is missing */
 	int64_t start_ns; /* host's entry; guest's (mapped) where there is no host */
-	int64_t end_ns; /* 0: not ended */
-	int64_t guest_start_ns; /* guest's own clock, raw; 0: not seen there */
-	int64_t guest_end_ns;
-	uint32_t pid, tid; /* guest's where it was seen there, else host's */
-	char comm[16];
 	/*
 	 * Read only: which share and which path (of the handle, if the call has
 	 * one), NULL if none or unknown. Valid until the cursor moves.
 	 */
 	const char *share;
 	const char *path;
+	struct trace_parm parms[SHFL_MAX_PARMS];
+	int64_t op_id; /* 0: none */
+	int64_t end_ns; /* 0: not ended */
+	int64_t guest_start_ns; /* guest's own clock, raw; 0: not seen there */
+	int64_t guest_end_ns;
+	uint32_t pid, tid; /* guest's where it was seen there, else host's */
+	char comm[16];
 };
 
 struct trace_span {
