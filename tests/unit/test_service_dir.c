@@ -162,14 +162,39 @@ Test(service_dir, handles, .init = start)
 	cr_expect_eq(list(client, rw, 0, 0, NULL, buffer, 500), VERR_INVALID_HANDLE);
 }
 
-/* The host's file names are bytes: those that no guest could ask for are left out. */
+/* The host's file names are bytes: those that no guest could ask for are seen. */
 Test(service_dir, names_that_are_not_utf8, .init = start)
 {
+	char longest[32 + 256] = "rw/names/", shown[256] = "";
+	SHFLCREATEPARMS made;
+
 	host_file("rw/names/gr\xc3\xbc\xc3\x9f", "");
-	host_file("rw/names/bad\xff", "");
+	host_file("rw/names/\xff"
+		  "bad\xc3\x28\xa0\xa1",
+		  "text");
+	for (unsigned i = 0; i < 127; i++) {
+		strcat(longest, "\xffx");
+		if (strlen(shown) < 252)
+			strcat(shown, "\xef\xbf\xbdx");
+	}
+	strcat(shown, "\xef\xbf\xbd");
+	host_file(longest, "");
 	cr_assert_eq(list(client, rw, open_dir(client, "/names"), 0, NULL, buffer, 5000), 0);
-	cr_assert_eq(listed(), 3);
-	cr_assert(find(3, "gr\xc3\xbc\xc3\x9f"));
+	cr_assert_eq(listed(), 5);
+	cr_assert(find(5, "gr\xc3\xbc\xc3\x9f"));
+	cr_assert(find(5, "\xef\xbf\xbd"
+			  "bad\xef\xbf\xbd(\xef\xbf\xbd"));
+	cr_assert_eq(find(5, "\xef\xbf\xbd"
+			     "bad\xef\xbf\xbd(\xef\xbf\xbd")
+			     ->info.cbObject,
+		     4);
+	cr_assert(find(5, shown), "a name that has grown too long");
+	cr_assert_eq(lookup(client, rw,
+			    "/names/\xef\xbf\xbd"
+			    "bad\xef\xbf\xbd(\xef\xbf\xbd",
+			    &made),
+		     0);
+	cr_assert_eq(made.Result, SHFL_FILE_NOT_FOUND);
 }
 
 Test(service_dir, utf16_clients, .init = start)

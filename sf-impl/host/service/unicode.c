@@ -142,6 +142,29 @@ uint32_t utf8_next(const char **text)
 	return n ? point : NOT_UNICODE + at[0];
 }
 
+void utf8_repair(const char *text, char *ret_text, size_t size)
+{
+	static const char replacement[] = "\xef\xbf\xbd";
+	const char *start = text;
+	bool bad = false, was_bad;
+	uint32_t point;
+	size_t n;
+
+	for (; (point = utf8_next(&text)); start = text) {
+		was_bad = bad;
+		bad = point >= NOT_UNICODE;
+		if (bad && was_bad)
+			continue;
+		n = bad ? sizeof(replacement) - 1 : (size_t)(text - start);
+		if (n >= size)
+			break;
+		memcpy(ret_text, bad ? replacement : start, n);
+		ret_text += n;
+		size -= n;
+	}
+	*ret_text = '\0';
+}
+
 uint32_t unicode_fold(uint32_t point)
 {
 	if (upper_case && point < NOT_UNICODE)

@@ -24,6 +24,12 @@ bool utf16_valid(const void *text, size_t units);
  */
 uint32_t utf8_next(const char **text);
 
+/*
+ * The text with U+FFFD for each run of bytes that are not UTF-8, terminated, and cut
+ * after a whole character if it does not fit in size bytes.
+ */
+void utf8_repair(const char *text, char *ret_text, size_t size);
+
 /* The code point with its letter case taken away. */
 uint32_t unicode_fold(uint32_t point);
 

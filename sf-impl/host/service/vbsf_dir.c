@@ -112,6 +112,23 @@ static bool emit(const struct sf_client *client, const struct rt_dir_entry *entr
 	return true;
 }
 
+/*
+ * A name of the host's that is not UTF-8 is none that a guest could ask for. It is shown
+ * all the same: a directory must not look empty that is not.
+ */
+static bool show(const struct sf_client *client, const struct rt_dir_entry *entry, int32_t status,
+		 struct list_buffer *list)
+{
+	struct rt_dir_entry shown = *entry;
+	char name[NAME_MAX + 1];
+
+	if (!utf8_valid(entry->name, strlen(entry->name))) {
+		utf8_repair(entry->name, name, sizeof(name));
+		shown.name = name;
+	}
+	return emit(client, &shown, status, list);
+}
+
 /* Fills the buffer until it is full, the directory ends, or one entry is there and enough. */
 static int32_t fill(const struct sf_client *client, struct listing *listing, int root, bool one,
 		    struct list_buffer *list)
@@ -123,9 +140,7 @@ static int32_t fill(const struct sf_client *client, struct listing *listing, int
 		status = listing_next(listing, root, client_follows(client), &entry);
 		if (VBOX_FAILURE(status))
 			return status;
-		if (!utf8_valid(entry.name, strlen(entry.name)))
-			continue;
-		if (!emit(client, &entry, status, list)) {
+		if (!show(client, &entry, status, list)) {
 			listing_save(listing, &entry, status);
 			return list->entries ? VINF_SUCCESS : VINF_BUFFER_OVERFLOW;
 		}
