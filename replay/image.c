@@ -19,15 +19,27 @@ struct image_volume *image_volume_of_root(const struct image *image, uint32_t pr
 	return map_get(&image->roots, process_key(process, root));
 }
 
+bool image_root_is_caseless(const struct image *image, uint32_t process, uint64_t root)
+{
+	return map_get(&image->caseless_roots, process_key(process, root)) != NULL;
+}
+
+static void root_set(struct image *image, struct map *map, uint64_t key,
+		     struct image_volume *volume)
+{
+	if (!volume)
+		map_take(map, key);
+	else if (map_put(map, key, volume) < 0)
+		image->error = -ENOMEM;
+}
+
 void image_map_root(struct image *image, uint32_t process, uint64_t root,
-		    struct image_volume *volume)
+		    struct image_volume *volume, bool caseless)
 {
 	uint64_t key = process_key(process, root);
 
-	if (!volume)
-		map_take(&image->roots, key);
-	else if (map_put(&image->roots, key, volume) < 0)
-		image->error = -ENOMEM;
+	root_set(image, &image->roots, key, volume);
+	root_set(image, &image->caseless_roots, key, caseless ? volume : NULL);
 }
 
 static int volume_init(struct image *image, struct image_volume *volume, const char *path)
@@ -208,6 +220,7 @@ static void image_clear(struct image *image)
 	map_clear(&image->handles, free);
 	map_clear(&image->clients, free);
 	map_clear(&image->roots, NULL);
+	map_clear(&image->caseless_roots, NULL);
 	while (image->names) {
 		struct image_name *next = image->names->next;
 

@@ -23,29 +23,30 @@ static mode_t build_mode(const struct image_object *object, mode_t otherwise)
 	return object->known & IMAGE_MODE ? object->mode : otherwise;
 }
 
-static void build_times(const struct image_object *object, struct timespec times[2])
+static struct timespec build_time(int64_t ns)
 {
-	int64_t seconds = object->time_ns / IMAGE_NSEC_PER_SEC;
-	int64_t rest = object->time_ns % IMAGE_NSEC_PER_SEC;
+	struct timespec time = {.tv_sec = ns / IMAGE_NSEC_PER_SEC,
+				.tv_nsec = ns % IMAGE_NSEC_PER_SEC};
 
-	if (rest < 0) {
-		seconds--;
-		rest += IMAGE_NSEC_PER_SEC;
+	if (time.tv_nsec < 0) {
+		time.tv_sec--;
+		time.tv_nsec += IMAGE_NSEC_PER_SEC;
 	}
-	times[0] = (struct timespec){.tv_nsec = UTIME_OMIT};
-	times[1] = (struct timespec){.tv_sec = seconds, .tv_nsec = rest};
+	return time;
 }
 
 /* Mode and time come last: what else is done would change or need them. */
 static int build_attributes(int fd, const struct image_object *object, mode_t otherwise)
 {
-	struct timespec times[2];
+	const struct timespec times[2] = {
+		build_time(object->access_ns),
+		build_time(object->time_ns),
+	};
 
 	if (fchmod(fd, build_mode(object, otherwise)) < 0)
 		return -errno;
 	if (!(object->known & IMAGE_TIME))
 		return 0;
-	build_times(object, times);
 	return futimens(fd, times) < 0 ? -errno : 0;
 }
 

@@ -65,34 +65,42 @@ static char *fact_path(const struct image_call *fact, int parm)
 	return path;
 }
 
+/* The entry that a root and a path stand for. way: of image_walk(). */
+static struct image_entry *fact_walk(const struct image_call *fact, uint64_t root, const char *path,
+				     unsigned way)
+{
+	uint32_t process = fact->call->process;
+	struct image_volume *volume = image_volume_of_root(fact->image, process, root);
+
+	if (!volume || strlen(path) >= PATH_MAX)
+		return NULL;
+	if (image_root_is_caseless(fact->image, process, root))
+		way |= IMAGE_IGNORE_CASE;
+	return image_walk(&fact->image->tree, volume->root, path, way);
+}
+
 /* The entry that two parameters, a root and a path, stand for. */
 static struct image_entry *fact_entry(const struct image_call *fact, int root, int path,
-				      bool assume)
+				      unsigned way)
 {
-	struct image_volume *volume =
-		image_volume_of_root(fact->image, fact->call->process, fact->call->parms[root].in);
-	struct image_entry *entry = NULL;
-	char *text;
+	char *text = fact_path(fact, path);
+	struct image_entry *entry =
+		text ? fact_walk(fact, fact->call->parms[root].in, text, way) : NULL;
 
-	if (!volume)
-		return NULL;
-	text = fact_path(fact, path);
-	if (text && strlen(text) < PATH_MAX)
-		entry = image_walk(&fact->image->tree, volume->root, text, assume);
 	free(text);
 	return entry;
 }
 
 static struct image_object *fact_found(const struct image_call *fact, int root, int path)
 {
-	struct image_entry *entry = fact_entry(fact, root, path, true);
+	struct image_entry *entry = fact_entry(fact, root, path, IMAGE_ASSUME);
 
 	return entry ? image_found(&fact->image->tree, entry) : NULL;
 }
 
 static void fact_missing(const struct image_call *fact, int root, int path)
 {
-	struct image_entry *entry = fact_entry(fact, root, path, false);
+	struct image_entry *entry = fact_entry(fact, root, path, 0);
 
 	if (entry && !entry->known)
 		image_missing(entry);
@@ -135,8 +143,10 @@ static void object_seen(struct image_object *object, const SHFLFSOBJINFO *info)
 		object->mode = info->Attr.fMode & IMAGE_ALL_ACCESS;
 	if (fresh & IMAGE_SIZE)
 		object->size = info->cbObject;
-	if (fresh & IMAGE_TIME)
+	if (fresh & IMAGE_TIME) {
+		object->access_ns = info->AccessTime;
 		object->time_ns = info->ModificationTime;
+	}
 	object->known |= fresh;
 }
 
@@ -235,7 +245,7 @@ static struct image_object *note_create_existing(const struct image_call *fact,
 static struct image_object *note_create_new(const struct image_call *fact,
 					    const SHFLCREATEPARMS *parms)
 {
-	struct image_entry *entry = fact_entry(fact, 0, 1, true);
+	struct image_entry *entry = fact_entry(fact, 0, 1, IMAGE_ASSUME);
 
 	if (!entry)
 		return NULL;
@@ -368,8 +378,6 @@ static bool pattern_is_directory(const struct image_call *fact)
 static struct image_object *list_directory(const struct image_call *fact,
 					   const struct image_handle *handle, bool *ret_whole)
 {
-	struct image_volume *volume =
-		image_volume_of_root(fact->image, fact->call->process, fact->call->parms[0].in);
 	char *path = NULL;
 	struct image_entry *entry;
 	char *last;
@@ -377,17 +385,15 @@ static struct image_object *list_directory(const struct image_call *fact,
 	*ret_whole = true;
 	if (fact->call->parms[4].size > 0)
 		path = fact_path(fact, 4);
-	if (!path || !volume) {
-		free(path);
+	if (!path)
 		return fact->call->parms[4].size > 0 ? NULL : handle->object;
-	}
 	if (!pattern_is_directory(fact)) {
 		last = strrchr(path, '/');
 		last = last ? last : path;
 		*ret_whole = strcmp(last, "/*") == 0 || strcmp(last, "*") == 0;
 		*last = '\0';
 	}
-	entry = image_walk(&fact->image->tree, volume->root, path, true);
+	entry = fact_walk(fact, fact->call->parms[0].in, path, IMAGE_ASSUME);
 	free(path);
 	return entry ? image_found(&fact->image->tree, entry) : NULL;
 }
@@ -462,7 +468,7 @@ static uint32_t removed_type(uint64_t flags)
 
 static void note_removed(const struct image_call *fact)
 {
-	struct image_entry *entry = fact_entry(fact, 0, 1, true);
+	struct image_entry *entry = fact_entry(fact, 0, 1, IMAGE_ASSUME);
 	struct image_object *object;
 
 	if (!entry || fact_is_root(entry))
@@ -523,8 +529,8 @@ static void note_renamed(const struct image_call *fact)
 
 	if (!rename_possible(fact))
 		return;
-	from = fact_entry(fact, 0, 1, true);
-	to = fact_entry(fact, 0, 2, true);
+	from = fact_entry(fact, 0, 1, IMAGE_ASSUME);
+	to = fact_entry(fact, 0, 2, IMAGE_ASSUME | IMAGE_KEEP_LAST);
 	if (!from || !to || from == to)
 		return;
 	object = image_found(&fact->image->tree, from);
@@ -588,7 +594,7 @@ static void note_symlink(const struct image_call *fact)
 		fact_found(fact, 0, 1);
 	if (fact->call->status != VINF_SUCCESS)
 		return;
-	entry = fact_entry(fact, 0, 1, true);
+	entry = fact_entry(fact, 0, 1, IMAGE_ASSUME);
 	if (entry)
 		object_create(fact->image, entry, RTFS_TYPE_SYMLINK);
 }
@@ -605,7 +611,7 @@ static void note_copy_file(const struct image_call *fact)
 	object = fact_found(fact, 0, 1);
 	if (object)
 		object_type(object, RTFS_TYPE_FILE);
-	entry = fact_entry(fact, 2, 3, true);
+	entry = fact_entry(fact, 2, 3, IMAGE_ASSUME | IMAGE_KEEP_LAST);
 	if (entry)
 		object_create(fact->image, entry, RTFS_TYPE_FILE);
 }
@@ -621,6 +627,7 @@ static void note_copy_file_part(const struct image_call *fact)
 
 static void note_map(const struct image_call *fact)
 {
+	bool caseless = fact->call->fn == SHFL_FN_MAP_FOLDER_OLD || !fact->call->parms[3].in;
 	uint64_t root = fact->call->parms[1].out;
 	char *name;
 
@@ -629,7 +636,7 @@ static void note_map(const struct image_call *fact)
 	name = fact_string(fact, 0);
 	if (name)
 		image_map_root(fact->image, fact->call->process, root,
-			       image_volume_of_name(fact->image, name));
+			       image_volume_of_name(fact->image, name), caseless);
 	free(name);
 }
 

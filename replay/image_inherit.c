@@ -82,7 +82,7 @@ static void inherit_root(struct image *image, const struct trace_call *call, uin
 			snprintf(name, sizeof(name), "root-%" PRIu64 "-%" PRIu32, root,
 				 call->process);
 		volume = image_volume_of_name(image, name);
-		image_map_root(image, call->process, root, volume);
+		image_map_root(image, call->process, root, volume, false);
 	}
 	if (volume && volume->inherited >= 0)
 		add_root(image, call, root, (size_t)volume->inherited);

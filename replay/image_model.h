@@ -40,6 +40,7 @@ struct image {
 	size_t n_volumes;
 	struct image_name *names;
 	struct map roots; /* process and root: struct image_volume */
+	struct map caseless_roots; /* of these, those whose guests ignore case */
 	struct map clients; /* client_key(): struct replay_client */
 	struct map handles; /* process and handle: struct image_handle */
 	int stage_fd; /* directory of contents until the tree is built */
@@ -55,9 +56,12 @@ void image_note(struct image *image, const struct trace_call *call);
 struct image_volume *image_volume_of_root(const struct image *image, uint32_t process,
 					  uint64_t root);
 
+/* Whether the guests that mapped a root take "a" and "A" for the same name. */
+bool image_root_is_caseless(const struct image *image, uint32_t process, uint64_t root);
+
 /* A root stands for this volume from now on; NULL: for none. */
 void image_map_root(struct image *image, uint32_t process, uint64_t root,
-		    struct image_volume *volume);
+		    struct image_volume *volume, bool caseless);
 
 /* A share was added; it is a view of the host directory "key". */
 int image_add_share(struct image *image, const char *name, const char *key);

@@ -2,9 +2,11 @@
 /* Objects live in one list; entries belong to their directory's hash table. */
 #include "image_tree.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define IMAGE_FIRST_BUCKETS 8
 
@@ -44,12 +46,13 @@ static void image_object_free(struct image_object *object)
 	free(object);
 }
 
+/* The same for names that differ by case. */
 static size_t image_hash(const char *name)
 {
 	size_t hash = 5381;
 
 	while (*name)
-		hash = hash * 33 + (unsigned char)*name++;
+		hash = hash * 33 + (unsigned char)tolower((unsigned char)*name++);
 	return hash;
 }
 
@@ -140,6 +143,19 @@ struct image_entry *image_entry_get(struct image_object *directory, const char *
 	return entry ? entry : image_entry_add(directory, name);
 }
 
+/* As image_entry_get(), but one that exists under almost that name will do, too. */
+static struct image_entry *image_entry_like(struct image_object *directory, const char *name)
+{
+	struct image_entry *entry = image_entry_get(directory, name), *like;
+
+	if (!entry || entry->now)
+		return entry;
+	like = directory->buckets[image_hash(name) & (directory->n_buckets - 1)];
+	while (like && (!like->now || strcasecmp(like->name, name) != 0))
+		like = like->next;
+	return like ? like : entry;
+}
+
 struct image_object *image_found(struct image_tree *tree, struct image_entry *entry)
 {
 	struct image_object *object;
@@ -195,20 +211,22 @@ static struct image_object *image_enter(struct image_tree *tree, struct image_en
 }
 
 struct image_entry *image_walk(struct image_tree *tree, struct image_entry *from, const char *path,
-			       bool assume)
+			       unsigned way)
 {
 	struct image_entry *entry = from;
 	char name[NAME_MAX + 1];
 
 	while (entry && *path) {
 		size_t n = strcspn(path, "/");
-		struct image_object *directory = image_enter(tree, entry, assume);
+		struct image_object *directory = image_enter(tree, entry, way & IMAGE_ASSUME);
+		bool exact = !(way & IMAGE_IGNORE_CASE) || (!path[n] && (way & IMAGE_KEEP_LAST));
 
 		if (!directory || n > NAME_MAX)
 			return NULL;
 		memcpy(name, path, n);
 		name[n] = '\0';
-		entry = image_entry_get(directory, name);
+		entry = exact ? image_entry_get(directory, name)
+			      : image_entry_like(directory, name);
 		path += n + (path[n] != '\0');
 	}
 	return entry;

@@ -25,7 +25,7 @@ struct image_object {
 	uint32_t type; /* RTFS_TYPE_* */
 	uint32_t mode; /* permission bits */
 	int64_t size;
-	int64_t time_ns; /* of the last modification */
+	int64_t access_ns, time_ns; /* of the last access and modification */
 	char *text; /* of a link */
 	uint8_t known; /* IMAGE_*: of its state before the trace */
 	uint8_t changed; /* IMAGE_*: by the trace, so that it tells no more */
@@ -65,13 +65,19 @@ void image_object_unuse(struct image_object *object);
 /* The entry of a directory, made if there is none; NULL: no such name, or no memory. */
 struct image_entry *image_entry_get(struct image_object *directory, const char *name);
 
+/* How a path is walked. */
+enum image_way {
+	IMAGE_ASSUME = 0x1, /* directories that are not known are taken to have existed */
+	IMAGE_IGNORE_CASE = 0x2, /* what exists may be spelt with other letters a to z */
+	IMAGE_KEEP_LAST = 0x4, /* ... but for the last name, which is a new one */
+};
+
 /*
- * The entry that a path leads to from an entry. assume: what is not known of
- * the directories on the way is taken to have existed; otherwise the unknown
- * ends the walk. NULL: the model knows better.
+ * The entry that a path leads to from an entry. way: IMAGE_*; without IMAGE_ASSUME
+ * the unknown ends the walk. NULL: the model knows better.
  */
 struct image_entry *image_walk(struct image_tree *tree, struct image_entry *from, const char *path,
-			       bool assume);
+			       unsigned way);
 
 /* The object of a name that was seen to exist; NULL: the model says that it can't. */
 struct image_object *image_found(struct image_tree *tree, struct image_entry *entry);

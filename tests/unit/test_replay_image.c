@@ -96,7 +96,8 @@ Test(replay_image, files_that_were_read)
 
 Test(replay_image, files_that_were_only_seen)
 {
-	prepare("truncate -s 5M big && touch -d 1999-01-01 big && ln -s target link && mkfifo "
+	prepare("truncate -s 5M big && touch -d 1999-01-01 big && touch -a -d 1998-01-01 big && ln "
+		"-s target link && mkfifo "
 		"fifo");
 	tape_list(&tape, "/", TAPE_LIST_BYTES);
 	TAPE_CALL(&tape, READLINK, tape_32(tape.root), tape_string("/link"),
@@ -106,8 +107,9 @@ Test(replay_image, files_that_were_only_seen)
 		   scratch.path);
 	assert_only("./big ./fifo ./link");
 	tape_shell("test target = $(readlink %s/0-work/link)", scratch.path);
-	tape_shell("test $(stat -c %%Y %s/0-work/big) = $(stat -c %%Y %s/before/big)", scratch.path,
-		   tape.dir);
+	tape_shell("test \"$(stat -c '%%X %%Y' %s/0-work/big)\" = \"$(stat -c '%%X %%Y' "
+		   "%s/before/big)\"",
+		   scratch.path, tape.dir);
 }
 
 /* The root's handle, but another directory in the pattern: the names are that one's. */

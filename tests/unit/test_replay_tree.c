@@ -167,18 +167,42 @@ Test(replay_tree, walks_through_what_must_have_been_there)
 	struct image_entry *entry;
 
 	*top = (struct image_entry){.initial = root, .now = root, .known = true};
-	cr_assert_null(image_walk(&tree, top, "a/b", false), "nobody knows of a");
-	entry = image_walk(&tree, top, "a/b", true);
+	cr_assert_null(image_walk(&tree, top, "a/b", 0), "nobody knows of a");
+	entry = image_walk(&tree, top, "a/b", IMAGE_ASSUME);
 	cr_assert_str_eq(entry->name, "b");
 	cr_assert_not(entry->known);
 	cr_assert(entry->directory->initial);
-	cr_assert_eq(image_walk(&tree, top, "a/b", false), entry);
+	cr_assert_eq(image_walk(&tree, top, "a/b", 0), entry);
 	image_found(&tree, entry)->type = RTFS_TYPE_FILE;
 	entry->now->known |= IMAGE_TYPE;
-	cr_assert_null(image_walk(&tree, top, "a/b/c", true), "b is no directory");
-	image_missing(image_walk(&tree, top, "a/x", true));
-	cr_assert_null(image_found(&tree, image_walk(&tree, top, "a/x", true)));
-	cr_assert_eq(image_walk(&tree, top, "", true), top);
+	cr_assert_null(image_walk(&tree, top, "a/b/c", IMAGE_ASSUME), "b is no directory");
+	image_missing(image_walk(&tree, top, "a/x", IMAGE_ASSUME));
+	cr_assert_null(image_found(&tree, image_walk(&tree, top, "a/x", IMAGE_ASSUME)));
+	cr_assert_eq(image_walk(&tree, top, "", IMAGE_ASSUME), top);
+	image_tree_clear(&tree);
+	free(top);
+}
+
+Test(replay_tree, finds_what_is_there_in_another_case)
+{
+	struct image_object *root = directory(true);
+	struct image_entry *top = calloc(1, sizeof(*top) + 1);
+	struct image_entry *entry;
+
+	*top = (struct image_entry){.initial = root, .now = root, .known = true};
+	entry = image_walk(&tree, top, "Dir/File", IMAGE_ASSUME);
+	image_found(&tree, entry);
+	cr_assert_eq(image_walk(&tree, top, "dIR/fILE", IMAGE_ASSUME | IMAGE_IGNORE_CASE), entry);
+	cr_assert_neq(image_walk(&tree, top, "Dir/fILE", IMAGE_ASSUME), entry);
+	cr_assert_eq(image_walk(&tree, top, "DIR/FILE", IMAGE_IGNORE_CASE), entry,
+		     "not what is free");
+	entry = image_walk(&tree, top, "DIR/FILE",
+			   IMAGE_ASSUME | IMAGE_IGNORE_CASE | IMAGE_KEEP_LAST);
+	cr_assert_str_eq(entry->name, "FILE", "the name that a file is to get");
+	cr_assert_eq(entry->directory, image_walk(&tree, top, "Dir", 0)->now);
+	image_found(&tree, entry);
+	cr_assert_eq(image_walk(&tree, top, "dir/FILE", IMAGE_IGNORE_CASE), entry,
+		     "the very name first");
 	image_tree_clear(&tree);
 	free(top);
 }
