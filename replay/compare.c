@@ -24,7 +24,8 @@ static const struct {
 	{"names", COMPARE_NAMES},	    {"volume", COMPARE_VOLUME},
 	{"times", COMPARE_TIMES},	    {"owners", COMPARE_OWNERS},
 	{"links", COMPARE_LINKS},	    {"inodes", COMPARE_INODES},
-	{"allocation", COMPARE_ALLOCATION}, {"usual", COMPARE_USUAL},
+	{"allocation", COMPARE_ALLOCATION}, {"set-times", COMPARE_SET_TIMES},
+	{"usual", COMPARE_USUAL},
 };
 
 static unsigned compare_word(const char *word, size_t length)
@@ -140,8 +141,8 @@ static const struct info_number info_numbers[] = {
 	INFO_NUMBER("size", COMPARE_ATTRIBUTES, false, cbObject),
 	INFO_NUMBER("kind of attributes", COMPARE_ATTRIBUTES, true, Attr.enmAdditional),
 	INFO_NUMBER("bytes on disk", COMPARE_ALLOCATION, true, cbAllocated),
-	INFO_NUMBER("access time", COMPARE_TIMES, true, AccessTime),
-	INFO_NUMBER("modification time", COMPARE_TIMES, true, ModificationTime),
+	INFO_NUMBER("access time", COMPARE_TIMES | COMPARE_SET_TIMES, true, AccessTime),
+	INFO_NUMBER("modification time", COMPARE_TIMES | COMPARE_SET_TIMES, true, ModificationTime),
 	INFO_NUMBER("change time", COMPARE_TIMES, true, ChangeTime),
 	INFO_NUMBER("birth time", COMPARE_TIMES, true, BirthTime),
 	INFO_NUMBER("owner", COMPARE_OWNERS, true, Attr.u.Unix.uid),
@@ -333,7 +334,11 @@ static bool compare_volume(const struct comparison *c, unsigned i)
 			     got.fsProperties.fSupportsUnicode)))
 		return false;
 	return !(what & COMPARE_ALLOCATION) ||
-	       (compare_number(c->finding, "total bytes", expected.ullTotalAllocationBytes,
+	       (compare_number(c->finding, "bytes per unit", expected.ulBytesPerAllocationUnit,
+			       got.ulBytesPerAllocationUnit) &&
+		compare_number(c->finding, "bytes per sector", expected.ulBytesPerSector,
+			       got.ulBytesPerSector) &&
+		compare_number(c->finding, "total bytes", expected.ullTotalAllocationBytes,
 			       got.ullTotalAllocationBytes) &&
 		compare_number(c->finding, "free bytes", expected.ullAvailableAllocationBytes,
 			       got.ullAvailableAllocationBytes));

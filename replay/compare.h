@@ -24,6 +24,7 @@ enum compare_what {
 	COMPARE_LINKS = 0x400, /* number of hard links */
 	COMPARE_INODES = 0x800,
 	COMPARE_ALLOCATION = 0x1000, /* bytes on disk, free space */
+	COMPARE_SET_TIMES = 0x2000, /* only those that a guest can set: access, modification */
 	COMPARE_USUAL = 0xff
 };
 

@@ -138,8 +138,8 @@ static const struct {
 	{offsetof(SHFLFSOBJINFO, Attr.fMode), COMPARE_ATTRIBUTES, true},
 	{offsetof(SHFLFSOBJINFO, Attr.enmAdditional), COMPARE_ATTRIBUTES, true},
 	{offsetof(SHFLFSOBJINFO, cbAllocated), COMPARE_ALLOCATION, true},
-	{offsetof(SHFLFSOBJINFO, AccessTime), COMPARE_TIMES, true},
-	{offsetof(SHFLFSOBJINFO, ModificationTime), COMPARE_TIMES, true},
+	{offsetof(SHFLFSOBJINFO, AccessTime), COMPARE_TIMES | COMPARE_SET_TIMES, true},
+	{offsetof(SHFLFSOBJINFO, ModificationTime), COMPARE_TIMES | COMPARE_SET_TIMES, true},
 	{offsetof(SHFLFSOBJINFO, ChangeTime), COMPARE_TIMES, true},
 	{offsetof(SHFLFSOBJINFO, BirthTime), COMPARE_TIMES, true},
 	{offsetof(SHFLFSOBJINFO, Attr.u.Unix.uid), COMPARE_OWNERS, true},
@@ -179,6 +179,21 @@ Test(replay_compare, attributes_of_files)
 Test(replay_compare, attributes_of_directories)
 {
 	assert_attributes(RTFS_TYPE_DIRECTORY);
+}
+
+Test(replay_compare, times_that_a_guest_can_set)
+{
+	SHFLCREATEPARMS expected = {.Info.Attr.fMode = RTFS_TYPE_FILE | 0644}, got = expected;
+
+	got.Info.ChangeTime = got.Info.BirthTime = 1;
+	begin(SHFL_FN_CREATE);
+	memory(2, &expected, sizeof(expected), &got, sizeof(got));
+	cr_assert(same_with(COMPARE_SET_TIMES));
+	cr_assert_not(same_with(COMPARE_TIMES));
+	got.Info.AccessTime = 1;
+	begin(SHFL_FN_CREATE);
+	memory(2, &expected, sizeof(expected), &got, sizeof(got));
+	cr_assert_not(same_with(COMPARE_SET_TIMES));
 }
 
 Test(replay_compare, result_and_handle)
