@@ -97,10 +97,10 @@ static bool start(void)
 	cache.started = true;
 	cache.epoll = epoll_create1(EPOLL_CLOEXEC);
 	cache.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	cache.names = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	cache.names = -1; /* until they are to be watched */
 	cache.mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	cache.usable = cache.epoll >= 0 && watch_for(cache.inotify, EPOLLIN) &&
-		       watch_for(cache.names, EPOLLIN) && watch_for(cache.mounts, EPOLLPRI);
+		       watch_for(cache.mounts, EPOLLPRI);
 	return cache.usable;
 }
 
@@ -439,6 +439,20 @@ static int open_safe(int fd)
 	return -1;
 }
 
+/* The next name that comes into the directory. */
+static int watch_names(int dir)
+{
+	if (cache.names < 0) {
+		cache.names = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+		if (!watch_for(cache.names, EPOLLIN)) {
+			close_if_open(cache.names);
+			cache.names = -1;
+			return -1;
+		}
+	}
+	return add_watch(cache.names, dir, IN_CREATE | IN_MOVED_TO | IN_ONESHOT);
+}
+
 /*
  * Whether the name leads to a regular file, without a look. Where names come all the
  * time, each of which costs an event, looking is cheaper: a watch is over with the first.
@@ -448,8 +462,7 @@ static bool is_regular(struct parent *parent, const char *name)
 	if (parent->names >= 0)
 		return rt_regular_has(parent->names, name);
 	if (++parent->refused == MAX_REFUSED) {
-		parent->names =
-			add_watch(cache.names, parent->fd, IN_CREATE | IN_MOVED_TO | IN_ONESHOT);
+		parent->names = watch_names(parent->fd);
 		parent->refused = 0;
 	}
 	return false;
