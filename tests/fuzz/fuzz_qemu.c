@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "../unit/send_fds.h"
 #include "fuzz.h"
 #include "transport.h"
 
@@ -31,28 +32,6 @@ static int make_fd(uint8_t kind)
 	return memfd_create("empty", MFD_CLOEXEC);
 }
 
-static void send_with_fds(int socket, const void *bytes, size_t n, const int *fds, unsigned n_fds)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int) * MAX_FDS)];
-	} control = {0};
-	struct iovec part = {.iov_base = (void *)bytes, .iov_len = n};
-	struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-	struct cmsghdr *c;
-
-	if (n_fds) {
-		header.msg_control = &control;
-		header.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-		c = CMSG_FIRSTHDR(&header);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-		memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
-	}
-	sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 static void send_message(int socket, struct input *input)
 {
 	int32_t command = take_uint8(input) % 10;
@@ -69,7 +48,7 @@ static void send_message(int socket, struct input *input)
 	take(input, bytes + 16, size);
 	for (unsigned i = 0; i < n_fds; i++)
 		fds[i] = make_fd((uint8_t)(how >> 4) + i);
-	send_with_fds(socket, bytes, 16 + size, fds, n_fds);
+	send_with_fds(socket, bytes, 16 + size, fds, n_fds, MSG_DONTWAIT);
 	for (unsigned i = 0; i < n_fds; i++)
 		close(fds[i]);
 }

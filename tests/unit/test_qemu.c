@@ -18,6 +18,7 @@
 #include "../services/echo_service.h"
 #include "hgcm.h"
 #include "leak_check.h"
+#include "send_fds.h"
 #include "vbox_status.h"
 #include "vmmdev.h"
 
@@ -89,24 +90,7 @@ TestSuite(qemu, .init = start, .fini = stop, .timeout = 60);
 
 static void send_bytes(const void *bytes, size_t n, const int *fds, size_t n_fds)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int) * 32)];
-	} control = {0};
-	struct iovec part = {.iov_base = (void *)bytes, .iov_len = n};
-	struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-	struct cmsghdr *c;
-
-	if (n_fds) {
-		header.msg_control = &control;
-		header.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-		c = CMSG_FIRSTHDR(&header);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-		memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
-	}
-	cr_assert_eq(sendmsg(qemu, &header, MSG_NOSIGNAL), (ssize_t)n);
+	cr_assert_eq(send_with_fds(qemu, bytes, n, fds, n_fds, 0), (ssize_t)n);
 }
 
 static void send_message(int32_t command, const void *payload, size_t size, const int *fds,
