@@ -284,10 +284,11 @@ static int feed_more(struct feed *feed)
 	return ret;
 }
 
+/* To be written as well as read. */
 static void feed_prefetch(const void *memory, size_t size)
 {
 	for (size_t at = 0; at < size; at += FEED_LINE)
-		__builtin_prefetch((const uint8_t *)memory + at);
+		__builtin_prefetch((const uint8_t *)memory + at, 1);
 }
 
 /* The other thread wrote it: has it fetched while calls before it are made. */
@@ -303,10 +304,9 @@ static void feed_prefetch_call(const struct replay_call *call)
 static void feed_prefetch_expected(const struct replay_call *call)
 {
 	for (unsigned i = 0; i < FEED_PARMS; i++)
-		if (call->out[i].data)
-			feed_prefetch(call->out[i].data, call->out[i].captured < FEED_EXPECTED
-								 ? call->out[i].captured
-								 : FEED_EXPECTED);
+		for (size_t at = 0; at < call->out[i].captured && at < FEED_EXPECTED;
+		     at += FEED_LINE)
+			__builtin_prefetch(call->out[i].data + at);
 }
 
 int feed_next(struct feed *feed, struct replay_call **ret)

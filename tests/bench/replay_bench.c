@@ -12,12 +12,19 @@
  *           for what it sends. The loop copies eight parameters, puts in the
  *           live handle, calls, and keeps the handle that a CREATE returned. It
  *           compares nothing.
+ *   confined  the same loop, with the service kept inside of the directory as
+ *           replay keeps it: the kernel then checks every path.
  *   replay  replay_run(): reads the trace, makes the calls, compares everything.
  *           "calls" is the rate from the first call to the last, "all" includes
  *           opening the trace and rebuilding what was there before.
  *
- * Prints the rates, their ratio (median of the pairs) and the largest memory
- * of a replay process.
+ * Blocks have 256 different contents, or with --distinct as many as there are
+ * WRITEs: a trace stores equal contents once.
+ *
+ * Prints the rates, their ratios (medians of the pairs), the processor time
+ * that a call takes in each thread (which says more on a busy machine: a
+ * replay's threads share what the scheduler gives to one) and the largest
+ * memory of a replay process.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -35,6 +42,7 @@
 #include "compare.h"
 #include "hgcm.h"
 #include "replay.h"
+#include "sandbox.h"
 #include "trace.h"
 
 #define BLOCK 4096u
@@ -44,11 +52,16 @@
 #define MAX_RUNS 99
 #define NSEC_PER_SEC 1e9
 
+enum kind { BARE, CONFINED, REPLAY, N_KINDS };
+
+static const char *const kinds[N_KINDS] = {"bare", "confined", "replay"};
+
 struct bench {
 	char dir[64];
 	char file[96];
 	long calls;
 	int runs;
+	bool distinct;
 	struct trace *trace;
 	struct hgcm_service *service;
 	uint32_t client, root;
@@ -77,11 +90,11 @@ static void load_service(struct bench *bench)
 		die("cannot load the service", message);
 }
 
-/* What the processes of the runs return, by run. */
+/* What the processes of the runs return, by run: calls a second, microseconds a call. */
 struct figures {
-	double bare[MAX_RUNS], replay[MAX_RUNS], all[MAX_RUNS], ratio[MAX_RUNS];
-	double bare_cpu[MAX_RUNS], cpu[MAX_RUNS]; /* microseconds a call, in the calling thread */
-	double reader_cpu[MAX_RUNS];
+	double rate[N_KINDS][MAX_RUNS];
+	double cpu[N_KINDS][MAX_RUNS]; /* in the calling thread */
+	double all[MAX_RUNS], reader_cpu[MAX_RUNS];
 };
 
 /* Recording. */
@@ -226,6 +239,8 @@ static void record_round(struct bench *bench, long round)
 				       SHFL_CF_ACCESS_READWRITE);
 	for (uint32_t i = 0; i < BLOCKS; i++) {
 		memset(data, (int)(round + i), sizeof(data));
+		if (bench->distinct)
+			memcpy(data, &bench->last_id, sizeof(bench->last_id));
 		RECORD(bench, WRITE, U32(bench->root), U64(handle), U64(i * BLOCK), U32(BLOCK),
 		       memory(data, BLOCK));
 	}
@@ -363,8 +378,9 @@ static void bare_loop(struct bench *bench, struct bare_call *calls, size_t n)
 	}
 }
 
-static void run_bare(struct bench *bench, struct figures *figures, int i)
+static void run_bare(struct bench *bench, struct figures *figures, enum kind kind, int i)
 {
+	const char *const dirs[] = {bench->dir};
 	char share[96], *message = NULL;
 	struct bare_call *calls;
 	int64_t start, cpu;
@@ -374,14 +390,17 @@ static void run_bare(struct bench *bench, struct figures *figures, int i)
 	if (mkdir(share, 0755) < 0 || trace_open(bench->file, &bench->trace, &message) < 0)
 		die("cannot begin", message ? message : share);
 	calls = bare_load(bench, &n);
+	if (kind == CONFINED && sandbox_enter(dirs, 1) < 0)
+		die("cannot confine the service", share);
 	load_service(bench);
 	hgcm_add_share(bench->service, "work", share, SHFL_ADD_MAPPING_F_WRITABLE, NULL);
 	hgcm_connect(bench->service, 1, &bench->client);
 	start = clock_ns(CLOCK_MONOTONIC);
 	cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	bare_loop(bench, calls, n);
-	figures->bare_cpu[i] = (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu) / 1e3 / (double)n;
-	figures->bare[i] = (double)n * NSEC_PER_SEC / (double)(clock_ns(CLOCK_MONOTONIC) - start);
+	figures->cpu[kind][i] = (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu) / 1e3 / (double)n;
+	figures->rate[kind][i] =
+		(double)n * NSEC_PER_SEC / (double)(clock_ns(CLOCK_MONOTONIC) - start);
 	hgcm_service_unload(bench->service);
 	rmdir(share);
 }
@@ -402,14 +421,14 @@ static void run_replay(struct bench *bench, struct figures *figures, int i)
 	if (replay_exit_status(&result, false) != 0)
 		die("the replay diverged", result.first.what);
 	figures->all[i] = (double)result.calls * NSEC_PER_SEC / (double)start;
-	figures->replay[i] = (double)result.calls * NSEC_PER_SEC / (double)result.duration_ns;
-	figures->cpu[i] = (double)result.cpu_ns / 1e3 / (double)result.calls;
+	figures->rate[REPLAY][i] = (double)result.calls * NSEC_PER_SEC / (double)result.duration_ns;
+	figures->cpu[REPLAY][i] = (double)result.cpu_ns / 1e3 / (double)result.calls;
 	figures->reader_cpu[i] = (double)result.reader_cpu_ns / 1e3 / (double)result.calls;
 }
 
 /* Side by side. */
 
-static long in_child(struct bench *bench, struct figures *figures, int i, bool bare)
+static long in_child(struct bench *bench, struct figures *figures, enum kind kind, int i)
 {
 	struct rusage usage;
 	int status;
@@ -418,14 +437,14 @@ static long in_child(struct bench *bench, struct figures *figures, int i, bool b
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0) {
-		if (bare)
-			run_bare(bench, figures, i);
-		else
+		if (kind == REPLAY)
 			run_replay(bench, figures, i);
+		else
+			run_bare(bench, figures, kind, i);
 		_exit(0);
 	}
 	if (pid < 0 || wait4(pid, &status, 0, &usage) < 0 || status != 0)
-		die("a run failed", bare ? "bare" : "replay");
+		die("a run failed", kinds[kind]);
 	return usage.ru_maxrss;
 }
 
@@ -442,41 +461,62 @@ static double median(double *values, int n)
 	return values[n / 2];
 }
 
+/* Of replays to loops of a kind, pair by pair. */
+static void print_ratio(const struct bench *bench, const struct figures *figures, enum kind kind)
+{
+	double rates[MAX_RUNS], times[MAX_RUNS];
+
+	for (int i = 0; i < bench->runs; i++) {
+		double slower = figures->cpu[REPLAY][i] > figures->reader_cpu[i]
+					? figures->cpu[REPLAY][i]
+					: figures->reader_cpu[i];
+
+		rates[i] = figures->rate[REPLAY][i] / figures->rate[kind][i];
+		times[i] = figures->cpu[kind][i] / slower;
+	}
+	printf("replay / %-8s     %11.2f", kinds[kind], median(rates, bench->runs));
+	printf("  (%.2f to %.2f in %d pairs)", rates[0], rates[bench->runs - 1], bench->runs);
+	printf("; by processor time of its slower thread %.2f", median(times, bench->runs));
+	printf(" (%.2f to %.2f)\n", times[0], times[bench->runs - 1]);
+}
+
+static void print_figures(struct bench *bench, struct figures *figures)
+{
+	print_ratio(bench, figures, BARE);
+	print_ratio(bench, figures, CONFINED);
+	for (enum kind kind = BARE; kind < N_KINDS; kind++)
+		printf("%-20s %11.0f calls/s, %.2f us of processor time a call\n", kinds[kind],
+		       median(figures->rate[kind], bench->runs),
+		       median(figures->cpu[kind], bench->runs));
+	printf("replay's reader                          %.2f us of processor time a call\n",
+	       median(figures->reader_cpu, bench->runs));
+	printf("replay, all          %11.0f calls/s\n", median(figures->all, bench->runs));
+}
+
 static void compare_runs(struct bench *bench)
 {
 	struct figures *figures = mmap(NULL, sizeof(*figures), PROT_READ | PROT_WRITE,
 				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	long rss = 0;
-	double lowest;
 
 	if (figures == MAP_FAILED)
 		die("no memory", "");
 	for (int i = 0; i < bench->runs; i++) {
 		long used;
 
-		in_child(bench, figures, i, true);
-		used = in_child(bench, figures, i, false);
+		in_child(bench, figures, BARE, i);
+		in_child(bench, figures, CONFINED, i);
+		used = in_child(bench, figures, REPLAY, i);
 		rss = used > rss ? used : rss;
-		figures->ratio[i] = figures->replay[i] / figures->bare[i];
 	}
-	printf("calls                %12" PRId64 "\n", bench->last_id);
-	printf("bare loop            %12.0f calls/s\n", median(figures->bare, bench->runs));
-	printf("replay, calls        %12.0f calls/s\n", median(figures->replay, bench->runs));
-	printf("replay, all          %12.0f calls/s\n", median(figures->all, bench->runs));
-	printf("replay / bare loop   %12.2f", median(figures->ratio, bench->runs));
-	lowest = figures->ratio[0];
-	printf("  (%.2f to %.2f in %d pairs)\n", lowest, figures->ratio[bench->runs - 1],
-	       bench->runs);
-	printf("processor time       %12.2f us a call in the bare loop; replay's caller %.2f us, "
-	       "its reader %.2f us\n",
-	       median(figures->bare_cpu, bench->runs), median(figures->cpu, bench->runs),
-	       median(figures->reader_cpu, bench->runs));
-	printf("memory of a replay   %12ld KiB\n", rss);
+	printf("calls                %11" PRId64 "\n", bench->last_id);
+	print_figures(bench, figures);
+	printf("memory of a replay   %11ld KiB\n", rss);
 }
 
 static void usage(void)
 {
-	fputs("usage: replay_bench [--calls N] [--runs N]\n"
+	fputs("usage: replay_bench [--calls N] [--runs N] [--distinct]\n"
 	      "Rates of a replay and of a bare loop with the same calls; works in $TMPDIR.\n",
 	      stdout);
 }
@@ -485,6 +525,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"calls", required_argument, NULL, 'c'},
 						{"runs", required_argument, NULL, 'r'},
+						{"distinct", no_argument, NULL, 'd'},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
 	struct bench bench = {.calls = 100000, .runs = 5};
@@ -496,6 +537,8 @@ int main(int argc, char **argv)
 			bench.calls = atol(optarg);
 		} else if (letter == 'r') {
 			bench.runs = atoi(optarg);
+		} else if (letter == 'd') {
+			bench.distinct = true;
 		} else {
 			usage();
 			return letter == 'h' ? 0 : 2;
