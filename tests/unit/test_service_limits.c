@@ -59,7 +59,10 @@ Test(service_limits, descriptors, .init = start)
 	cr_expect_eq(create(guest, rw, "/d/new", CREATE_NEW | RW, &made), VERR_TOO_MANY_OPEN_FILES);
 	cr_expect_eq(CALL(guest, SHFL_FN_RENAME, P32(rw), str8("/d/f"), str8("/d/g"), P32(1)),
 		     VERR_TOO_MANY_OPEN_FILES);
+	cr_expect_eq(create(guest, rw, "/d/dir", CREATE_NEW | SHFL_CF_DIRECTORY, &made),
+		     VERR_TOO_MANY_OPEN_FILES);
 	cr_expect(host_exists("rw/d/f") && !host_exists("rw/d/new"));
+	cr_expect_not(host_exists("rw/d/dir"), "a directory is left that nobody got");
 	while (n)
 		cr_expect_eq(close_handle(guest, rw, handles[--n]), VINF_SUCCESS);
 	cr_expect_eq(lookup(guest, rw, "/d/f", &made), VINF_SUCCESS);

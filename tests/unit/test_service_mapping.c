@@ -265,6 +265,7 @@ Test(service_mapping, a_root_id_given_to_another_share, .init = start)
 
 Test(service_mapping, the_table_fills_up, .init = start)
 {
+	SHFLCREATEPARMS made;
 	char name[8];
 
 	for (unsigned i = 4; i < SHFL_MAX_MAPPINGS; i++) {
@@ -272,6 +273,13 @@ Test(service_mapping, the_table_fills_up, .init = start)
 		cr_assert_eq(add_share(name, driver_dir, 0, ""), VINF_SUCCESS);
 	}
 	cr_assert_eq(add_share("over", driver_dir, 0, ""), VERR_TOO_MUCH_DATA);
+	for (unsigned i = 4; i < SHFL_MAX_MAPPINGS; i++) {
+		snprintf(name, sizeof(name), "s%u", i);
+		cr_assert_eq(map_share(client, name), i);
+		cr_assert_eq(lookup(client, i, "/rw", &made), VINF_SUCCESS);
+		cr_assert_eq(made.Result, SHFL_FILE_EXISTS);
+	}
+	cr_assert_eq(CALL(client, SHFL_FN_UNMAP_FOLDER, P32(30)), VINF_SUCCESS);
 	cr_assert_eq(remove_share("s30"), VINF_SUCCESS);
 	cr_assert_eq(add_share("over", driver_dir, 0, ""), VINF_SUCCESS);
 	cr_assert_eq(map_share(client, "over"), 30);
@@ -327,7 +335,7 @@ Test(service_mapping, disconnecting_closes_and_unmaps, .init = start)
 
 	host_file("plain/f", "");
 	mkdir(host_path("plain/d"), 0755);
-	for (int i = 0; i < 2; i++) /* directories that are kept anyway */
+	for (int i = 0; i < 10; i++) /* directories that are kept, and watched, anyway */
 		close_handle(other, root, open_handle(other, root, "/f", OPEN_OLD | RW));
 	before = count_descriptors();
 	for (int i = 0; i < 20; i++) {

@@ -285,6 +285,7 @@ HOP int32_t vbsfOpenDir(struct sf_client *client, uint32_t root, struct sf_path 
 	struct handle *handle;
 	uint64_t number;
 	int32_t status = VINF_SUCCESS;
+	bool made;
 
 	handle = handle_reserve(&number);
 	if (!handle)
@@ -294,7 +295,10 @@ HOP int32_t vbsfOpenDir(struct sf_client *client, uint32_t root, struct sf_path 
 		status = make_dir(client, path, parms);
 	if (VBOX_FAILURE(status) && if_exists != SHFL_CF_ACT_OPEN_IF_EXISTS)
 		return status;
+	made = parms->Result == SHFL_FILE_CREATED;
 	status = open_dir(client, root, path, handle, parms);
+	if (VBOX_FAILURE(status) && made)
+		RTDirRemove(path->mapping->folder_fd, path->text);
 	if (VBOX_FAILURE(status))
 		return open_dir_failed(client, path, status, parms);
 	parms->Handle = number;
