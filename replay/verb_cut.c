@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "depend.h"
 #include "range_option.h"
 #include "trace_copy.h"
@@ -53,11 +54,12 @@ struct cut {
 	size_t n_wanted, n_kept;
 };
 
-static int take_option(struct cut *cut, int option)
+static int take_option(int letter, void *user)
 {
+	struct cut *cut = user;
 	int64_t number;
 
-	switch (option) {
+	switch (letter) {
 	case 'o':
 		cut->out = optarg;
 		return -1;
@@ -84,9 +86,6 @@ static int take_option(struct cut *cut, int option)
 	case 'O':
 		cut->only = true;
 		return -1;
-	case 'h':
-		fputs(help, stdout);
-		return SFTRACE_OK;
 	}
 	return SFTRACE_USAGE;
 }
@@ -100,11 +99,8 @@ static int parse_options(struct cut *cut, int argc, char **argv)
 		{"path", required_argument, NULL, 'P'}, {"only", no_argument, NULL, 'O'},
 		{"help", no_argument, NULL, 'h'},	{NULL, 0, NULL, 0},
 	};
-	int option, status = -1;
+	int status = argument_parse(argc, argv, help, "o:fP:h", table, take_option, cut);
 
-	optind = 0;
-	while (status < 0 && (option = getopt_long(argc, argv, "o:fP:h", table, NULL)) >= 0)
-		status = take_option(cut, option);
 	if (status >= 0)
 		return status;
 	if (argc - optind != 1)

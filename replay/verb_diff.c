@@ -52,9 +52,11 @@ struct output {
 	int64_t n; /* shown */
 };
 
-static int take_option(struct arguments *arguments, int option)
+static int take_option(int letter, void *user)
 {
-	switch (option) {
+	struct arguments *arguments = user;
+
+	switch (letter) {
 	case 'n':
 		return number_parse(optarg, INT64_MAX, &arguments->shown)
 			       ? -1
@@ -64,9 +66,6 @@ static int take_option(struct arguments *arguments, int option)
 	case 'j':
 		arguments->json = true;
 		return -1;
-	case 'h':
-		fputs(help, stdout);
-		return SFTRACE_OK;
 	}
 	return SFTRACE_USAGE;
 }
@@ -80,11 +79,8 @@ static int parse_options(struct arguments *arguments, int argc, char **argv)
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	int option, status = -1;
+	int status = argument_parse(argc, argv, help, "n:h", table, take_option, arguments);
 
-	optind = 0;
-	while (status < 0 && (option = getopt_long(argc, argv, "n:h", table, NULL)) >= 0)
-		status = take_option(arguments, option);
 	if (status >= 0)
 		return status;
 	if (argc - optind != 2)

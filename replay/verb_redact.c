@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "arguments.h"
 #include "redact.h"
 #include "verbs.h"
 #include "view.h"
@@ -42,9 +43,11 @@ struct arguments {
 	struct redact redact;
 };
 
-static int take_option(struct arguments *arguments, int option)
+static int take_option(int letter, void *user)
 {
-	switch (option) {
+	struct arguments *arguments = user;
+
+	switch (letter) {
 	case 'o':
 		arguments->out = optarg;
 		return -1;
@@ -59,9 +62,6 @@ static int take_option(struct arguments *arguments, int option)
 	case 'k':
 		arguments->key_file = optarg;
 		return -1;
-	case 'h':
-		fputs(help, stdout);
-		return SFTRACE_OK;
 	}
 	return SFTRACE_USAGE;
 }
@@ -76,11 +76,8 @@ static int parse_options(struct arguments *arguments, int argc, char **argv)
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	int option, status = -1;
+	int status = argument_parse(argc, argv, help, "o:fh", table, take_option, arguments);
 
-	optind = 0;
-	while (status < 0 && (option = getopt_long(argc, argv, "o:fh", table, NULL)) >= 0)
-		status = take_option(arguments, option);
 	if (status >= 0)
 		return status;
 	if (argc - optind != 1)

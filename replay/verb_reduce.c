@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "reduce.h"
 #include "scratch.h"
 #include "trace_copy.h"
@@ -54,9 +55,11 @@ struct reduction {
 	char *message;
 };
 
-static int take_option(struct reduction *reduction, int option)
+static int take_option(int letter, void *user)
 {
-	switch (option) {
+	struct reduction *reduction = user;
+
+	switch (letter) {
 	case 'o':
 		reduction->out = optarg;
 		return -1;
@@ -69,9 +72,6 @@ static int take_option(struct reduction *reduction, int option)
 	case 'v':
 		reduction->verbose = true;
 		return -1;
-	case 'h':
-		fputs(help, stdout);
-		return SFTRACE_OK;
 	}
 	return SFTRACE_USAGE;
 }
@@ -86,11 +86,8 @@ static int parse_options(struct reduction *reduction, int argc, char **argv)
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	int option, status = -1;
+	int status = argument_parse(argc, argv, help, "o:fvh", table, take_option, reduction);
 
-	optind = 0;
-	while (status < 0 && (option = getopt_long(argc, argv, "o:fvh", table, NULL)) >= 0)
-		status = take_option(reduction, option);
 	if (status >= 0)
 		return status;
 	if (argc - optind != 1)
