@@ -163,7 +163,7 @@ static int open_writable(const char *file, const char *name, struct trace **ret,
 
 static int fill_new(struct trace *trace)
 {
-	int rc = trace_exec(trace, "PRAGMA page_size = 16384; PRAGMA synchronous = NORMAL; BEGIN;"
+	int rc = trace_exec(trace, "PRAGMA page_size = 4096; PRAGMA synchronous = NORMAL; BEGIN;"
 				   "PRAGMA application_id = " STRING(
 					   TRACE_APPLICATION_ID) ";"
 								 "PRAGMA user_version = " STRING(

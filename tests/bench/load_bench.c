@@ -358,7 +358,7 @@ static void make_tables(sqlite3 *from, sqlite3 *to)
 		from, sqlite3_mprintf("SELECT sql FROM sqlite_schema WHERE type = 'table'"));
 
 	must(to, sqlite3_exec(to,
-			      "PRAGMA page_size = 16384; PRAGMA synchronous = NORMAL;"
+			      "PRAGMA page_size = 4096; PRAGMA synchronous = NORMAL;"
 			      "PRAGMA cache_size = -32768; BEGIN",
 			      NULL, NULL, NULL));
 	while (sqlite3_step(stmt) == SQLITE_ROW)

@@ -5,7 +5,8 @@
 #include "load_fixture.h"
 
 #define FEW 1000
-#define MANY 40000 /* so that the pages that every trace has matter little */
+#define SMALL 10000 /* so few that the pages which every trace has matter */
+#define MANY 40000
 #define APART_NS 77000
 
 /* Of a machine that has been up for a while: the numbers are as long as real ones. */
@@ -66,6 +67,13 @@ Test(load_size, a_call_of_both_sides)
 	cr_assert_query(&f, "SELECT count(*) FROM calls WHERE side = 'both'", "40000");
 	cr_assert_query(&f, "SELECT count(*) FROM span", "440000");
 	cr_assert_leq(bytes_a_call(MANY), 450, "%.0f bytes", bytes_a_call(MANY));
+}
+
+Test(load_size, a_call_of_a_small_trace)
+{
+	put_writes(SMALL, false);
+	load_host(true);
+	cr_assert_leq(bytes_a_call(SMALL), 200, "%.0f bytes", bytes_a_call(SMALL));
 }
 
 /* The whole plan of a query, in one line. */

@@ -595,7 +595,7 @@ Test(trace, integrity)
 	fixture_reopen(&f, NULL);
 	cr_assert_query(&f, "PRAGMA integrity_check", "ok");
 	cr_assert_query(&f, "PRAGMA journal_mode", "delete");
-	cr_assert_query(&f, "PRAGMA page_size", "16384");
+	cr_assert_query(&f, "PRAGMA page_size", "4096");
 }
 
 /* A call as both sides see it; spans[0] to [3] are the guest's. */
