@@ -121,6 +121,6 @@ fi
 say "$rounds rounds of loading, working and unloading"
 GUEST
 
-in_guest --append "slub_debug=FZPU panic_on_warn=1 panic_on_oops=1" \
+in_guest --timeout $((1000 + rounds * 60)) --append "slub_debug=FZPU panic_on_warn=1 panic_on_oops=1" \
 	--share "gone=$shared/gone" -- sh "$shared/guest.sh" "$shared" "$BUILD_DIR" "$rounds"
 pass

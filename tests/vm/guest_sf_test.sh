@@ -26,6 +26,24 @@ env -u MAKEFLAGS -u MAKELEVEL make -s -C "/usr/src/linux-headers-$release" "M=$s
 	KBUILD_EXTRA_SYMBOLS="$BUILD_DIR/sf-impl/guest/kbuild/Module.symvers" KBUILD_MODPOST_WARN= \
 	modules 2>"$scratch/make" || { cat "$scratch/make" >&2; fail "sf_idc.ko"; }
 
+# The line of the documentation keeps Linux's driver of the device away; ours are found.
+tree=$scratch/tree/lib/modules/$release
+mkdir -p "$tree" "$scratch/none" "$scratch/modprobe.d"
+cp "$BUILD_DIR"/modules/*.ko "$guest_dir/lib/modules/$release"/kernel/drivers/virt/vboxguest/* "$tree/"
+touch "$tree/modules.order" "$tree/modules.builtin"
+/sbin/depmod -b "$scratch/tree" "$release" 2>/dev/null
+sed -n "s/^echo '\(blacklist .*\)' >.*/\1/p" "$source_dir/docs/guest-filesystem.md" \
+	>"$scratch/modprobe.d/sf.conf"
+# loads CONFIGURATION ALIAS: the modules
+loads() {
+	/sbin/modprobe -d "$scratch/tree" -S "$release" -C "$1" -a -b -n -v "$2" |
+		sed 's,.*/\(.*\)\.ko.*,\1,' | sort | tr '\n' ' '
+}
+device=pci:v000080EEd0000CAFEsv00000000sd00000000bc08sc80i00
+[ "$(loads "$scratch/none" $device)" = "sf_guest vboxguest " ] || fail "two drivers want the device"
+[ "$(loads "$scratch/modprobe.d" $device)" = "sf_guest " ] || fail "Linux's driver is not kept away"
+[ "$(loads "$scratch/modprobe.d" fs-sf)" = "sf sf_guest " ] || fail "mount does not find the module"
+
 cd "$shared/work"
 mkdir many small frozen types types/directory
 (cd many && seq -f 'f%.0f' 0 $((many - 1)) | xargs touch)
@@ -210,7 +228,8 @@ device=$(basename /sys/bus/pci/drivers/sf_guest/0000:*)
 mount -i -t sf work /mnt/work
 exec 7>/mnt/work/open
 echo "$device" >/sys/bus/pci/drivers/sf_guest/unbind
-! stat /mnt/work/many 2>/dev/null || { say "the share answers without a device"; exit 1; }
+! stat /mnt/work/many 2>/run/err || { say "the share answers without a device"; exit 1; }
+grep -q 'transport endpoint shutdown' /run/err || { cat /run/err; say "another error"; exit 1; }
 ! echo lost >&7 2>/dev/null || { say "a write went nowhere"; exit 1; }
 exec 7>&- || true
 echo "$device" >/sys/bus/pci/drivers/sf_guest/bind

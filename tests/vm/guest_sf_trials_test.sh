@@ -3,7 +3,8 @@
 #
 # Other people's programs on the guest's file system, in each cache mode: fio's verify jobs, and
 # with SFTRACE_SOAK set stress-ng's file stressors and 10^6 random operations. Prints a line for
-# each trial; docs/guest-filesystem.md says which stressors cannot pass, and why.
+# each trial; docs/guest-filesystem.md says which stressors cannot pass, and why. SF_TRIALS names
+# those of fio, stress and random that are wanted, SF_OPERATIONS is for each seed (SF_SEEDS) and mode.
 set -euo pipefail
 # shellcheck source=guest_lib.sh
 . "$(dirname "$0")/guest_lib.sh"
@@ -17,7 +18,7 @@ compile sf_random
 
 cat >"$shared/guest.sh" <<'GUEST'
 set -eu
-shared=$1 soak=$2 modes=$3 seconds=$4 operations=$5
+shared=$1 soak=$2 modes=$3 seconds=$4 operations=$5 seeds=$6 trials=$7
 cd /run # where no name is a share's: mount takes those for paths
 failed=
 result() {
@@ -59,10 +60,14 @@ stress() {
 	rm -rf /mnt/other/stress/tmp-*
 }
 
-for mode in $modes; do
-	mkdir /mnt/other
-	mount -i -t sf -o "cache=$mode" twin /mnt/other # where symlinks are allowed
-	mkdir -p /mnt/other/fio /mnt/other/stress
+wanted() {
+	case " $trials " in
+	*" $1 "*) return 0 ;;
+	*) return 1 ;;
+	esac
+}
+
+fio_jobs() {
 	size=2m
 	[ -z "$soak" ] || size=32m
 	verify seqwrite --rw=write --bs=4k --ioengine=psync
@@ -73,14 +78,40 @@ for mode in $modes; do
 	verify large --rw=write --bs=1m --ioengine=psync --fsync=2
 	verify many --rw=randwrite --bs=4k --ioengine=psync --nrfiles=16 --numjobs=2
 	verify vectors --rw=randwrite --bs=8k --ioengine=pvsync2
-	if [ -n "$soak" ]; then
+}
+
+# All seeds at the same time, while caches are dropped and written back again and again.
+random() {
+	(while :; do
+		echo 3 >/proc/sys/vm/drop_caches
+		sync
+		sleep 1
+	done) &
+	load=$!
+	workers=
+	for seed in $seeds; do
+		mkdir "/mnt/other/random-$mode-$seed"
+		"$shared/sf_random" "/mnt/other/random-$mode-$seed" "$seed" "$operations" &
+		workers="$workers $!"
+	done
+	for worker in $workers; do
+		wait "$worker" || result "$mode" sf_random failed
+	done
+	kill $load
+	wait $load || :
+}
+
+for mode in $modes; do
+	mkdir /mnt/other
+	mount -i -t sf -o "cache=$mode" twin /mnt/other # where symlinks are allowed
+	mkdir -p /mnt/other/fio /mnt/other/stress
+	! wanted fio || fio_jobs
+	if wanted stress; then
 		for stressor in $stressors $without; do
 			stress "$stressor"
 		done
-		mkdir "/mnt/other/random-$mode"
-		"$shared/sf_random" "/mnt/other/random-$mode" "$(date +%s)" "$operations" ||
-			result "$mode" sf_random failed
 	fi
+	! wanted random || random
 	umount /mnt/other
 	rmdir /mnt/other
 done
@@ -88,6 +119,10 @@ done
 [ -z "$failed" ]
 GUEST
 
-in_guest --memory 1G --timeout 20000 -- sh "$shared/guest.sh" "$shared" "$soak" \
-	"${SF_MODES:-strict writeback none}" "${SF_STRESS_SECONDS:-4}" "${SF_OPERATIONS:-1000000}"
+trials=fio
+[ -z "$soak" ] || trials='fio stress random'
+# a kernel that changes tasks anywhere shows what a guest of one processor would not
+in_guest --append preempt=full --memory 1G --timeout 20000 -- sh "$shared/guest.sh" "$shared" \
+	"$soak" "${SF_MODES:-strict writeback none}" "${SF_STRESS_SECONDS:-4}" \
+	"${SF_OPERATIONS:-112000}" "${SF_SEEDS:-1 2 $(date +%s)}" "${SF_TRIALS:-$trials}"
 pass

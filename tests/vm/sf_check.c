@@ -149,6 +149,8 @@ static void check_refused(void)
 	FAILS(open(".", O_RDWR | O_TMPFILE, 0600), EOPNOTSUPP);
 	FAILS(fallocate(open("plain", O_RDWR), 0, 0, 100), EOPNOTSUPP);
 	FAILS(chown("plain", 77, (gid_t)-1), EPERM);
+	FAILS(chown("plain", (uid_t)-1, 77), EPERM);
+	OK(!chown("plain", getuid(), getgid()) && !lchown("plain", (uid_t)-1, (gid_t)-1));
 	FAILS(chmod("plain", 04755), EPERM);
 	OK(!chmod("plain", 0640) && !stat(other("plain"), &attributes));
 	OK((attributes.st_mode & 07777) == 0640);
