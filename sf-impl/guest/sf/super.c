@@ -29,6 +29,7 @@ static struct inode *sf_alloc_inode(struct super_block *super)
 	inode->wrote = false;
 	inode->suspect = false;
 	inode->unsynced = NULL;
+	inode->asked = 0;
 	memset(&inode->seen, 0, sizeof(inode->seen));
 	return &inode->vfs;
 }
