@@ -2,10 +2,12 @@
 /*
  * A service with the hops of sfservice that behaves badly, for tests of
  * recording. By function: 2 is completed by another thread before svcCall
- * returns, 3 by another thread after it, 4 takes 200 hops, 7 sleeps for ever
- * within the call, others end at once.
+ * returns, 3 by another thread after it, 4 takes 200 hops, 5 nests them 30
+ * deep, 6 leaves two by a jump, 7 sleeps for ever within the call, 8 is never
+ * completed, others end at once.
  */
 #include <pthread.h>
+#include <setjmp.h>
 #include <unistd.h>
 
 #include "hgcm_svc.h"
@@ -21,7 +23,15 @@
 static VBOXHGCMSVCHELPERS *helpers;
 static volatile int sink;
 
-enum { COMPLETE_EARLY = 2, COMPLETE_LATE, MANY_HOPS, SLEEP_FOREVER = SHFL_FN_LOCK };
+enum {
+	COMPLETE_EARLY = 2,
+	COMPLETE_LATE,
+	MANY_HOPS,
+	DEEP_HOPS,
+	JUMP,
+	SLEEP_FOREVER = SHFL_FN_LOCK,
+	COMPLETE_NEVER
+};
 
 HOP static void svcComplete(VBOXHGCMCALLHANDLE handle, int32_t status)
 {
@@ -40,6 +50,33 @@ HOP static int vbsfRead(int n)
 	for (int i = 0; i < n; i++)
 		sink += RTFileRead(i);
 	return 7;
+}
+
+HOP static int RTDirRead(int depth)
+{
+	if (depth)
+		sink = RTDirRead(depth - 1); /* no loop can do that */
+	return sink;
+}
+
+HOP static int RTFileWrite(jmp_buf back)
+{
+	if (sink >= 0)
+		longjmp(back, 1);
+	return sink;
+}
+
+HOP static int RTFileFlush(jmp_buf back)
+{
+	return RTFileWrite(back) + 1;
+}
+
+static void jump_back(void)
+{
+	jmp_buf back;
+
+	if (!setjmp(back))
+		sink += RTFileFlush(back);
 }
 
 static void *complete_now(void *handle)
@@ -84,7 +121,18 @@ HOP static void svcCall(void *service, VBOXHGCMCALLHANDLE handle, uint32_t clien
 		break;
 	case MANY_HOPS:
 		sink += vbsfRead(200);
-		/* fall through */
+		svcComplete(handle, VINF_SUCCESS);
+		break;
+	case DEEP_HOPS:
+		sink += RTDirRead(30);
+		svcComplete(handle, VINF_SUCCESS);
+		break;
+	case JUMP:
+		jump_back();
+		svcComplete(handle, VINF_SUCCESS);
+		break;
+	case COMPLETE_NEVER:
+		break;
 	default:
 		svcComplete(handle, VINF_SUCCESS);
 	}
