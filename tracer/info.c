@@ -258,7 +258,9 @@ static int show(struct info *info)
 static void print_help(void)
 {
 	fputs("Usage: sftrace info [--json] FILE\n"
-	      "Says what a trace holds, how it was made, and whether anything is missing.\n"
+	      "Says what a trace holds, how it was made, and whether anything is missing or\n"
+	      "damaged (of a file larger than 64 MiB the latter is found by print, or by\n"
+	      "sqlite3 FILE 'pragma quick_check').\n"
 	      "\n"
 	      "  --json             as JSON, times in ns\n"
 	      "  -h, --help         this\n"
@@ -297,7 +299,9 @@ int verb_info(int argc, char **argv)
 	info.trace = view_open(info.file);
 	if (!info.trace)
 		return SFTRACE_FAILED;
-	status = show(&info) ? SFTRACE_FAILED : view_status(info.trace, info.file);
+	status = show(&info) || view_check(info.trace, info.file)
+			 ? SFTRACE_FAILED
+			 : view_status(info.trace, info.file);
 	trace_close(info.trace);
 	return status;
 }

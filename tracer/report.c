@@ -274,7 +274,8 @@ static void print_help(void)
 	      "Shows where the time of a trace went: functions, the hops of their path with\n"
 	      "latencies, errors, unfinished calls, what was lost, how well the clocks agree.\n"
 	      "total is with everything below, self without; share is of all calls, of hops\n"
-	      "the part of the time that was spent in each itself.\n"
+	      "the part of the time that was spent in each itself. It is made of summaries; a\n"
+	      "file of up to 64 MiB is also checked for damage.\n"
 	      "\n"
 	      "  --sort KEY         functions by total (default), n, errors, p50, p99, max, name\n"
 	      "  --json             everything, as JSON, times in ns\n"
@@ -344,6 +345,7 @@ int verb_report(int argc, char **argv)
 		rc = report_json(trace, &options);
 	for (size_t i = 0; !options.json && !rc && i < COUNT_OF(sections); i++)
 		rc = report_section(trace, &options, &sections[i], i == 0);
+	rc = rc ? rc : view_check(trace, options.file);
 	status = rc ? SFTRACE_FAILED : view_status(trace, options.file);
 	trace_close(trace);
 	return status;

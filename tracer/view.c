@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "verbs.h"
+
+#define CHECK_MAX_BYTES (64 << 20) /* within half a second */
 
 struct trace *view_open(const char *file)
 {
@@ -48,6 +51,33 @@ int view_status(struct trace *trace, const char *file)
 		fprintf(stderr, "sftrace: %s is incomplete: %s\n", file, why ? why : "?");
 	free(why);
 	return rc ? SFTRACE_INCOMPLETE : SFTRACE_OK;
+}
+
+/* Takes SQLite's word on the first thing that is wrong. */
+static void take_check(void *user, sqlite3_stmt *stmt)
+{
+	const char *word = (const char *)sqlite3_column_text(stmt, 0);
+	char **wrong = user;
+
+	if (!*wrong && word && strcmp(word, "ok"))
+		*wrong = strdup(word);
+}
+
+int view_check(struct trace *trace, const char *file)
+{
+	struct stat st;
+	char *wrong = NULL;
+	int rc;
+
+	if (stat(file, &st) || st.st_size > CHECK_MAX_BYTES)
+		return 0;
+	rc = view_rows(trace, file, "PRAGMA quick_check(1)", take_check, &wrong);
+	if (wrong) {
+		view_damaged(file, wrong);
+		rc = -EUCLEAN;
+	}
+	free(wrong);
+	return rc;
 }
 
 int view_damaged(const char *file, const char *why)

@@ -19,6 +19,12 @@ int64_t view_last_ns(struct trace *trace);
 /* The exit status at the end: says on stderr why the trace is incomplete, if it is. */
 int view_status(struct trace *trace, const char *file);
 
+/*
+ * For verbs that read summaries only: whether the rest of FILE can be read as
+ * well. 0, or negative errno after complaining. Large files are not checked.
+ */
+int view_check(struct trace *trace, const char *file);
+
 /* Complains that FILE could not be read to its end; returns the exit status. */
 int view_damaged(const char *file, const char *why);
 

@@ -4,7 +4,9 @@
 #include "spool_maker.h"
 #include "trace_fixture.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 
 #include "print_call.h"
 #include "print_value.h"
@@ -464,6 +466,40 @@ Test(print, a_damaged_call_ends_the_list)
 	cr_assert_eq(run(verb_print, f.file, NULL), SFTRACE_FAILED);
 	expect_output("SHFL_FN_WRITE");
 	expect_error("damaged: status of the event after 1");
+}
+
+/* Whatever page it is, also one that summaries make no use of. */
+Test(print, a_page_that_was_overwritten_is_noticed)
+{
+	static int (*const verbs[])(int, char **) = {verb_info, verb_report};
+	struct trace_call call = write_call(&f, 7, 0, 1);
+	char whole[4096], junk[4096];
+	struct stat st;
+	int fd;
+
+	memset(junk, 0xa5, sizeof(junk));
+	for (int i = 0; i < 500; i++) {
+		add_call(&f, &call);
+		call.call_id = f.next_id++;
+	}
+	finish(NULL);
+	cr_assert_eq(run(verb_info, f.file, NULL), SFTRACE_OK, "%s", errors);
+	cr_assert_eq(run(verb_report, f.file, NULL), SFTRACE_OK, "%s", errors);
+	fd = open(f.file, O_RDWR | O_CLOEXEC);
+	cr_assert_eq(fstat(fd, &st), 0);
+	cr_assert_gt(st.st_size, 20 * 4096);
+	for (off_t at = 4096; at < st.st_size; at += 4096) {
+		cr_assert_eq(pread(fd, whole, sizeof(whole), at), 4096);
+		cr_assert_eq(pwrite(fd, junk, sizeof(junk), at), 4096);
+		for (int i = 0; i < 2; i++) {
+			cr_assert_eq(run(verbs[i], f.file, NULL), SFTRACE_FAILED,
+				     "page %d, verb %d", (int)(at / 4096) + 1, i);
+			expect_error("sftrace: ");
+		}
+		cr_assert_eq(pwrite(fd, whole, sizeof(whole), at), 4096);
+	}
+	close(fd);
+	cr_assert_eq(run(verb_info, f.file, NULL), SFTRACE_OK, "%s", errors);
 }
 
 /* Reports. */
