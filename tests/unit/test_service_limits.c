@@ -9,21 +9,16 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include "service_driver.h"
+#include "service_guest.h"
 
 TestSuite(service_limits, .fini = driver_finish);
 
 #define N_CLIENTS 1000
 #define SPARE_DESCRIPTORS 20
 
-static struct client *guest;
-static uint32_t rw;
-
 static void start(void)
 {
-	driver_start();
-	guest = linux_client(true);
-	rw = map_share(guest, "rw");
+	guest_start();
 	mkdir(host_path("rw/d"), 0755);
 	host_file("rw/d/f", "x");
 }

@@ -3,7 +3,7 @@
  * Transfers, lookups and opening files allocate nothing. This program's malloc counts;
  * it is the service's as well. Sanitizers have one of their own.
  */
-#include "service_driver.h"
+#include "service_guest.h"
 
 TestSuite(service_memory, .fini = driver_finish);
 
@@ -35,17 +35,13 @@ void *realloc(void *memory, size_t bytes)
 	return __libc_realloc(memory, bytes);
 }
 
-static struct client *guest;
-static uint32_t rw;
 static uint64_t handle;
 static SHFLCREATEPARMS made;
 static _Alignas(4096) char data[8192];
 
 static void start(void)
 {
-	driver_start();
-	guest = linux_client(true);
-	rw = map_share(guest, "rw");
+	guest_start();
 	mkdir(host_path("rw/a"), 0755);
 	mkdir(host_path("rw/a/b"), 0755);
 	host_file("rw/a/b/file", "text");

@@ -10,18 +10,13 @@
 #include <sys/prctl.h>
 #include <sys/sysmacros.h>
 
-#include "service_driver.h"
+#include "service_guest.h"
 
 TestSuite(service_parents, .fini = driver_finish);
 
-static struct client *guest;
-static uint32_t rw;
-
 static void start(void)
 {
-	driver_start();
-	guest = linux_client(true);
-	rw = map_share(guest, "rw");
+	guest_start();
 	mkdir(host_path("rw/a"), 0755);
 	mkdir(host_path("rw/a/b"), 0755);
 	mkdir(host_path("outside"), 0755);

@@ -6,7 +6,7 @@
  */
 #include <pthread.h>
 
-#include "service_driver.h"
+#include "service_guest.h"
 
 TestSuite(service_race, .fini = driver_finish);
 
@@ -14,8 +14,6 @@ TestSuite(service_race, .fini = driver_finish);
 #define DEFAULT_ROUNDS 100000
 #define SOAK_ROUNDS 1000000
 
-static struct client *guest;
-static uint32_t rw;
 static volatile bool racing;
 static unsigned long done, refused;
 
@@ -38,7 +36,7 @@ static void *swap_directory(void *unused)
 
 static void start(void)
 {
-	driver_start();
+	guest_start();
 	mkdir(host_path("rw/deep"), 0755);
 	mkdir(host_path("rw/deep/er"), 0755);
 	mkdir(host_path("vault"), 0755);
@@ -46,8 +44,6 @@ static void start(void)
 	host_file("vault/" SECRET, SECRET);
 	host_file("vault/er/" SECRET, SECRET);
 	cr_assert_eq(symlink("../vault", host_path("rw/vault")), 0);
-	guest = linux_client(true);
-	rw = map_share(guest, "rw");
 }
 
 static void count(bool worked)
