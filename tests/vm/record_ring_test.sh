@@ -117,12 +117,10 @@ rm -f t.*
 "$bin/sftrace" record --ring 1M -o t.db --service "$sleepy" -- \
 	"$drive" --service "$sleepy" call 9 call 7 >out 2>err &
 recorder=$!
+wait_for 20 pgrep -P "$recorder"
 sleep 1
 kill -USR2 "$recorder"
-for ((tries = 0; tries < 200; tries++)); do
-	grep -q dumped err && break
-	sleep 0.05
-done
+wait_for 20 grep -q dumped err
 says "dumped: SIGUSR2; 0 earlier calls"
 expect "what ended and what did not" "9|1,7|0" "
 	select group_concat(x) from (select fn || '|' || complete as x from calls where fn < 10
@@ -133,6 +131,29 @@ files t.1.db
 # shellcheck disable=SC2046
 record 0 -- sh -c "$(drive) write 50 4096; kill -USR2 \$PPID"
 expect "asked for at the very end" 50 "select count(*) from calls where fn_name = 'SHFL_FN_WRITE'"
+rm -r "${share:?}"/*
+
+echo "== asked for while another dump waits to be loaded"
+# shellcheck disable=SC2046
+record 0 --dump-on failed -- sh -c "$(drive) mix; kill -USR2 \$PPID; sleep 2"
+says "t.1.db: dumped: a call failed;"
+says "t.2.db: dumped: SIGUSR2;"
+rm -r "${share:?}"/*
+
+echo "== asked for just before the end"
+rm -f t.*
+"$bin/sftrace" record --ring 1M -o t.db 2>err &
+recorder=$!
+wait_for 20 grep -q recording err
+# shellcheck disable=SC2046
+$(drive) write 50 4096 >out
+kill -STOP "$recorder"
+kill -USR2 "$recorder"
+kill -TERM "$recorder"
+kill -CONT "$recorder"
+wait "$recorder" || fail "exit status $?"
+says "t.1.db: dumped: SIGUSR2;"
+expect "what had been held" 50 "select count(*) from calls where fn_name = 'SHFL_FN_WRITE'"
 rm -r "${share:?}"/*
 
 echo "== shares and handles that are gone explain nothing"
