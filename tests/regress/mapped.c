@@ -27,7 +27,10 @@ int main(int argc, char **argv)
 		return 3;
 	map[9999] = 'z';
 	munmap(map, SIZE);
-	if (pread(fd, contents, SIZE, 0) != SIZE || contents[9999] != 'z' || contents[4095] != 'y')
+	/* What is read next is to come from the host, not out of the page cache. */
+	if (fsync(fd) || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED))
 		return 4;
-	return close(fd) ? 5 : 0;
+	if (pread(fd, contents, SIZE, 0) != SIZE || contents[9999] != 'z' || contents[4095] != 'y')
+		return 5;
+	return close(fd) ? 6 : 0;
 }
