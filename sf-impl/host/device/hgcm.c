@@ -277,9 +277,8 @@ static int module_open(struct hgcm_service *service, const char *file, char **re
 	if (access(file, R_OK) != 0)
 		return refuse(ret_message, -errno, "cannot read %s: %s", file, strerror(errno));
 	/* Without a slash the name would be looked up among the system's libraries. */
-	path = realpath(file, NULL);
-	if (!path)
-		return refuse(ret_message, -errno, "cannot resolve %s: %s", file, strerror(errno));
+	if (asprintf(&path, "%s%s", strchr(file, '/') ? "" : "./", file) < 0)
+		return refuse(ret_message, -ENOMEM, "out of memory");
 	service->module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	free(path);
 	if (!service->module)
