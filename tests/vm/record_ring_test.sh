@@ -142,14 +142,15 @@ rm -r "${share:?}"/*
 
 echo "== asked for just before the end"
 rm -f t.*
-"$bin/sftrace" record --ring 1M -o t.db 2>err &
+# env: what a script starts in the background ignores SIGINT, which is taken before SIGUSR2.
+env --default-signal=INT "$bin/sftrace" record --ring 1M -o t.db 2>err &
 recorder=$!
 wait_for 20 grep -q recording err
 # shellcheck disable=SC2046
 $(drive) write 50 4096 >out
 kill -STOP "$recorder"
 kill -USR2 "$recorder"
-kill -TERM "$recorder"
+kill -INT "$recorder"
 kill -CONT "$recorder"
 wait "$recorder" || fail "exit status $?"
 says "t.1.db: dumped: SIGUSR2;"
