@@ -117,6 +117,7 @@ Test(service_name, closing_and_removing, .init = start)
 	uint64_t handle = open_handle(client, rw, "/a", OPEN_OLD | RW);
 	VBOXHGCMSVCPARM odd;
 
+	host_file("rw/sub/d", "");
 	cr_expect_eq(close_and_remove("/a", 8, P64(handle)), VERR_INVALID_FLAGS);
 	cr_expect_eq(close_and_remove("/a", SHFL_REMOVE_FILE, P64(0)), VERR_INVALID_HANDLE);
 	cr_expect_eq(close_and_remove("/a", SHFL_REMOVE_FILE, P64(4000)), VERR_INVALID_HANDLE);
@@ -127,6 +128,26 @@ Test(service_name, closing_and_removing, .init = start)
 	cr_expect_eq(close_and_remove("/a", SHFL_REMOVE_FILE, P64(handle)), VERR_INVALID_HANDLE);
 	cr_expect_eq(close_and_remove("/b", SHFL_REMOVE_FILE, P64(SHFL_HANDLE_NIL)), VINF_SUCCESS);
 	cr_expect_not(host_exists("rw/b"));
+	/* a path that is not what the handle has open */
+	handle = open_handle(client, rw, "/sub/c", OPEN_OLD | RW);
+	cr_expect_eq(close_and_remove("/sub/d", SHFL_REMOVE_FILE, P64(handle)),
+		     VERR_FILE_NOT_FOUND);
+	cr_expect(host_exists("rw/sub/c") && host_exists("rw/sub/d"));
+	cr_expect_eq(close_handle(client, rw, handle), VERR_INVALID_HANDLE, "it is closed");
+	handle = open_handle(client, rw, "/sub/d", OPEN_OLD | RW);
+	cr_assert_eq(rename(host_path("rw/sub/c"), host_path("rw/sub/d")), 0);
+	cr_expect_eq(close_and_remove("/sub/d", SHFL_REMOVE_FILE, P64(handle)),
+		     VERR_FILE_NOT_FOUND);
+	cr_expect(host_exists("rw/sub/d"), "another file was removed");
+	cr_assert_eq(rename(host_path("rw/sub/d"), host_path("rw/sub/c")), 0);
+	/* a directory, and a link that was opened by its target */
+	mkdir(host_path("rw/sub/dir"), 0755);
+	handle = open_handle(client, rw, "/sub/dir", OPEN_OLD | SHFL_CF_DIRECTORY);
+	cr_expect_eq(close_and_remove("/sub/dir", SHFL_REMOVE_DIR, P64(handle)), VINF_SUCCESS);
+	cr_assert_eq(symlink("c", host_path("rw/sub/link")), 0);
+	handle = open_handle(client, rw, "/sub/link", OPEN_OLD | RW);
+	cr_expect_eq(close_and_remove("/sub/link", SHFL_REMOVE_SYMLINK, P64(handle)), VINF_SUCCESS);
+	cr_expect(host_exists("rw/sub/c") && !host_exists("rw/sub/link"));
 	/* the type of the handle is nobody's concern: its 64 bits count */
 	handle = open_handle(client, rw, "/sub/c", OPEN_OLD | RW);
 	odd = P64(handle);

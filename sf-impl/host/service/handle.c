@@ -43,6 +43,12 @@ int32_t handle_access(const struct sf_client *client, uint32_t root, uint64_t ha
 	return VINF_SUCCESS;
 }
 
+int32_t handle_query(const struct handle *handle, struct stat *ret_info)
+{
+	return handle->type == HANDLE_DIR ? RTDirQueryInfo(handle->dir->all.dir, ret_info)
+					  : RTFileQueryInfo(handle->file.fd, ret_info);
+}
+
 static void close_dir(struct handle_dir *dir)
 {
 	RTDirClose(dir->all.dir);

@@ -57,6 +57,9 @@ struct handle *handle_find(const struct sf_client *client, uint64_t handle, uint
 int32_t handle_access(const struct sf_client *client, uint32_t root, uint64_t handle,
 		      uint32_t types, bool write, struct handle **ret);
 
+/* The attributes of what is open. */
+int32_t handle_query(const struct handle *handle, struct stat *ret_info);
+
 /* Closes the object and frees the slot; the status is the object's close. */
 int32_t handle_close(struct handle *handle);
 void handle_close_all(const struct sf_client *client);

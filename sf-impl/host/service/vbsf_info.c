@@ -69,8 +69,7 @@ void vbsf_info_from_stat(const struct stat *info, const char *name, SHFLFSOBJINF
 static int32_t report(struct handle *handle, uint32_t *count, uint8_t *buffer)
 {
 	struct stat info;
-	int32_t status = handle->type == HANDLE_DIR ? RTDirQueryInfo(handle->dir->all.dir, &info)
-						    : RTFileQueryInfo(handle->file.fd, &info);
+	int32_t status = handle_query(handle, &info);
 
 	if (VBOX_FAILURE(status))
 		return status;

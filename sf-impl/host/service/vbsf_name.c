@@ -5,19 +5,26 @@
 #include "handle.h"
 #include "vbsf.h"
 
-HOP int32_t vbsfRemove(struct sf_client *client, uint32_t root, const SHFLSTRING *path,
-		       uint32_t path_size, uint32_t flags)
+/* only: what the path has to lead to, or NULL. */
+static int32_t remove_path(struct sf_client *client, uint32_t root, const SHFLSTRING *path,
+			   uint32_t flags, const struct stat *only)
 {
 	struct sf_path host;
+	struct stat info;
 	int32_t status = path_from_guest(client, root, path, 0, &host);
 	int folder;
 
-	(void)path_size;
 	if (VBOX_FAILURE(status))
 		return status;
 	if (!mapping_is_writable(host.mapping))
 		return VERR_WRITE_PROTECT;
 	folder = host.mapping->folder_fd;
+	if (only)
+		status = RTPathQueryInfo(folder, host.text, true, &info);
+	if (VBOX_FAILURE(status))
+		return status;
+	if (only && (info.st_dev != only->st_dev || info.st_ino != only->st_ino))
+		return VERR_FILE_NOT_FOUND;
 	if (flags & SHFL_REMOVE_SYMLINK)
 		return RTSymlinkDelete(folder, host.text);
 	if (flags & SHFL_REMOVE_FILE)
@@ -25,14 +32,31 @@ HOP int32_t vbsfRemove(struct sf_client *client, uint32_t root, const SHFLSTRING
 	return RTDirRemove(folder, host.text);
 }
 
+HOP int32_t vbsfRemove(struct sf_client *client, uint32_t root, const SHFLSTRING *path,
+		       uint32_t path_size, uint32_t flags)
+{
+	(void)path_size;
+	return remove_path(client, root, path, flags, NULL);
+}
+
+/* What the handle has open is removed, or nothing: the path may be another file's by now. */
 HOP int32_t vbsfCloseAndRemove(struct sf_client *client, uint32_t root, const SHFLSTRING *path,
 			       uint32_t path_size, uint32_t flags, uint64_t handle)
 {
-	int32_t status = VINF_SUCCESS;
+	struct handle *found;
+	struct stat info;
+	int32_t status;
 
-	if (handle != SHFL_HANDLE_NIL)
-		status = vbsfClose(client, root, handle);
-	return VBOX_SUCCESS(status) ? vbsfRemove(client, root, path, path_size, flags) : status;
+	if (handle == SHFL_HANDLE_NIL)
+		return vbsfRemove(client, root, path, path_size, flags);
+	found = handle_find(client, handle, HANDLE_FILE | HANDLE_DIR);
+	if (!found)
+		return VERR_INVALID_HANDLE;
+	status = handle_query(found, &info);
+	if (VBOX_FAILURE(status))
+		return status;
+	status = vbsfClose(client, root, handle);
+	return VBOX_SUCCESS(status) ? remove_path(client, root, path, flags, &info) : status;
 }
 
 /* Whether the flags allow this kind of object. */
