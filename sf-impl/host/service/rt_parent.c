@@ -202,14 +202,15 @@ static int add_watch(int inotify, int fd, uint32_t events)
 {
 	char name[32];
 
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	snprintf(name, sizeof(name), "/proc/thread-self/fd/%d", fd);
 	return inotify_add_watch(inotify, name, events);
 }
 
 /*
  * Permissions matter of directories that are passed through; those of the last are
  * checked by each use of it. IN_ATTRIB also comes for every file within, so who sets
- * a file's times would have everything forgotten.
+ * a file's times would have everything forgotten. The host may call from a thread
+ * with descriptors of its own.
  */
 static bool watch_directory(int fd, bool is_last)
 {
@@ -363,7 +364,7 @@ static bool mount_prefix(int fd, char *ret_prefix, size_t size)
 	char link[32];
 	ssize_t n;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", fd);
 	n = readlink(link, ret_prefix, size - 2);
 	if (n < 2 || (size_t)n == size - 2 || ret_prefix[0] != '/')
 		return false;
