@@ -28,6 +28,6 @@ for trace in tests/regress/*.db; do
 	fi
 	n=$((n + 1))
 done
-[ "$n" -ge 35 ] || fail "the collection has only $n traces"
+[ "$n" -ge 45 ] || fail "the collection has only $n traces"
 echo "ok: $n traces, recorded again from their replays, are the same"
 pass
