@@ -475,12 +475,14 @@ int rt_parent_find_safe(int root, const char *path, bool unseen, const char **re
 	size_t length;
 
 	parent = split(path, ret_name, &length) ? find_parent(root, path, length) : NULL;
-	if (!parent || (unseen && !is_regular(parent, *ret_name)))
+	if (!parent)
 		return -1;
 	if (!parent->safe_fd_wanted) {
 		parent->safe_fd = open_safe(parent->fd);
 		parent->safe_fd_wanted = true;
 	}
+	if (unseen && parent->safe_fd >= 0 && !is_regular(parent, *ret_name))
+		return -1;
 	return parent->safe_fd;
 }
 
