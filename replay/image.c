@@ -81,7 +81,7 @@ static int volume_get(struct image *image, const char *key, const char *name,
 	return status;
 }
 
-int image_add_share(struct image *image, const char *name, const char *key)
+int image_add_share(struct image *image, uint32_t process, const char *name, const char *key)
 {
 	size_t size = strlen(name) + 1;
 	struct image_name *item = malloc(sizeof(*item) + size);
@@ -94,20 +94,27 @@ int image_add_share(struct image *image, const char *name, const char *key)
 		free(item);
 		return status;
 	}
+	item->process = process;
 	memcpy(item->text, name, size);
 	item->next = image->names;
 	image->names = item;
 	return 0;
 }
 
-void image_remove_share(struct image *image, const char *name)
+/* Processes may have shares of one name. */
+static bool image_name_is(const struct image_name *item, uint32_t process, const char *name)
+{
+	return (!item->process || item->process == process) && strcasecmp(item->text, name) == 0;
+}
+
+void image_remove_share(struct image *image, uint32_t process, const char *name)
 {
 	struct image_name **link = &image->names;
 
 	while (*link) {
 		struct image_name *item = *link;
 
-		if (strcasecmp(item->text, name) != 0) {
+		if (!image_name_is(item, process, name)) {
 			link = &item->next;
 			continue;
 		}
@@ -118,7 +125,7 @@ void image_remove_share(struct image *image, const char *name)
 
 #define IMAGE_INHERITED_FLAGS (SHFL_ADD_MAPPING_F_WRITABLE | SHFL_ADD_MAPPING_F_CREATE_SYMLINKS)
 
-static struct image_volume *inherit_share(struct image *image, const char *name)
+static struct image_volume *inherit_share(struct image *image, uint32_t process, const char *name)
 {
 	struct image_result *result = image->result;
 	struct image_share *wider =
@@ -130,13 +137,14 @@ static struct image_volume *inherit_share(struct image *image, const char *name)
 		return NULL;
 	result->inherited = wider;
 	/* A name is no absolute path, so it is no other share's key. */
-	status = *name == '/' ? -EINVAL : image_add_share(image, name, name);
+	status = *name == '/' ? -EINVAL : image_add_share(image, process, name, name);
 	if (status == -EEXIST)
 		image->error = status;
 	if (status < 0)
 		return NULL;
 	share = &result->inherited[result->n_inherited];
 	share->name = strdup(name);
+	share->process = process;
 	share->path = image->names->volume->path;
 	share->flags = IMAGE_INHERITED_FLAGS;
 	if (!share->name)
@@ -145,25 +153,26 @@ static struct image_volume *inherit_share(struct image *image, const char *name)
 	return image->names->volume;
 }
 
-static struct image_name *image_find_share(const struct image *image, const char *name)
+static struct image_name *image_find_share(const struct image *image, uint32_t process,
+					   const char *name)
 {
 	struct image_name *item = image->names;
 
-	while (item && strcasecmp(item->text, name) != 0)
+	while (item && !image_name_is(item, process, name))
 		item = item->next;
 	return item;
 }
 
-bool image_has_share(const struct image *image, const char *name)
+bool image_has_share(const struct image *image, uint32_t process, const char *name)
 {
-	return image_find_share(image, name) != NULL;
+	return image_find_share(image, process, name) != NULL;
 }
 
-struct image_volume *image_volume_of_name(struct image *image, const char *name)
+struct image_volume *image_volume_of_name(struct image *image, uint32_t process, const char *name)
 {
-	struct image_name *item = image_find_share(image, name);
+	struct image_name *item = image_find_share(image, process, name);
 
-	return item ? item->volume : inherit_share(image, name);
+	return item ? item->volume : inherit_share(image, process, name);
 }
 
 static int image_read(struct image *image, int64_t to)

@@ -14,6 +14,7 @@
 
 struct image_share {
 	char *name; /* of a share that the trace maps or uses but never saw added */
+	uint32_t process; /* whose it is; 0: not known */
 	const char *path; /* its directory, owned by the scratch directory */
 	uint32_t flags; /* SHFL_ADD_MAPPING_F_* that agree with what was refused */
 };

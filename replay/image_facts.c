@@ -636,7 +636,8 @@ static void note_map(const struct image_call *fact)
 	name = fact_string(fact, 0);
 	if (name)
 		image_map_root(fact->image, fact->call->process, root,
-			       image_volume_of_name(fact->image, name), caseless);
+			       image_volume_of_name(fact->image, fact->call->process, name),
+			       caseless);
 	free(name);
 }
 
@@ -710,9 +711,9 @@ static void note_share(struct image *image, const struct trace_call *call, const
 {
 	int status;
 
-	if (VBOX_FAILURE(call->status) && image_has_share(image, name))
+	if (VBOX_FAILURE(call->status) && image_has_share(image, call->process, name))
 		return;
-	status = image_add_share(image, name, path);
+	status = image_add_share(image, call->process, name, path);
 	if (status < 0)
 		image->error = status;
 }
@@ -727,7 +728,7 @@ static void note_host_call(struct image *image, const struct trace_call *call)
 	if (first && second)
 		note_share(image, call, second, first);
 	if (first && call->fn == SHFL_FN_REMOVE_MAPPING && VBOX_SUCCESS(call->status))
-		image_remove_share(image, first);
+		image_remove_share(image, call->process, first);
 	free(first);
 	free(second);
 }

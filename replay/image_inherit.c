@@ -81,7 +81,7 @@ static void inherit_root(struct image *image, const struct trace_call *call, uin
 		if (call->process)
 			snprintf(name, sizeof(name), "root-%" PRIu64 "-%" PRIu32, root,
 				 call->process);
-		volume = image_volume_of_name(image, name);
+		volume = image_volume_of_name(image, call->process, name);
 		image_map_root(image, call->process, root, volume, false);
 	}
 	if (volume && volume->inherited >= 0)

@@ -20,6 +20,7 @@ struct image_volume {
 /* A share under its name; a later one of the same name comes first. */
 struct image_name {
 	struct image_name *next;
+	uint32_t process; /* whose it is; 0: not known */
 	struct image_volume *volume;
 	char text[];
 };
@@ -64,12 +65,12 @@ void image_map_root(struct image *image, uint32_t process, uint64_t root,
 		    struct image_volume *volume, bool caseless);
 
 /* A share was added; it is a view of the host directory "key". */
-int image_add_share(struct image *image, const char *name, const char *key);
-void image_remove_share(struct image *image, const char *name);
-bool image_has_share(const struct image *image, const char *name);
+int image_add_share(struct image *image, uint32_t process, const char *name, const char *key);
+void image_remove_share(struct image *image, uint32_t process, const char *name);
+bool image_has_share(const struct image *image, uint32_t process, const char *name);
 
 /* The volume of a share; one that the trace never saw added becomes inherited. */
-struct image_volume *image_volume_of_name(struct image *image, const char *name);
+struct image_volume *image_volume_of_name(struct image *image, uint32_t process, const char *name);
 
 /* The client that makes a call; one that was there before the trace is taken for connected. */
 struct replay_client *image_client_of(struct image *image, const struct trace_call *call);

@@ -9,14 +9,16 @@
 
 #define INHERIT_REQUESTOR 1 /* a guest's driver */
 
-int inherit_shares(struct hgcm_service *service, const struct image_result *image,
+int inherit_shares(struct hgcm_service *service, const struct image_result *image, uint32_t process,
 		   char **ret_message)
 {
 	for (size_t i = 0; i < image->n_inherited; i++) {
 		const struct image_share *share = &image->inherited[i];
-		int32_t status =
-			hgcm_add_share(service, share->name, share->path, share->flags, NULL);
+		int32_t status;
 
+		if (share->process != process)
+			continue;
+		status = hgcm_add_share(service, share->name, share->path, share->flags, NULL);
 		if (VBOX_FAILURE(status)) {
 			if (asprintf(ret_message, "the service refuses the share %s: %d",
 				     share->name, (int)status) < 0)

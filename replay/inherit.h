@@ -9,8 +9,8 @@
 #include "image.h"
 #include "live.h"
 
-/* Adds the shares. 0, or -EPROTO and *ret_message (malloc'd). */
-int inherit_shares(struct hgcm_service *service, const struct image_result *image,
+/* Adds the shares that a process had. 0, or -EPROTO and *ret_message (malloc'd). */
+int inherit_shares(struct hgcm_service *service, const struct image_result *image, uint32_t process,
 		   char **ret_message);
 
 /*

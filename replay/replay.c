@@ -18,6 +18,7 @@
 #include "feed.h"
 #include "host_call.h"
 #include "inherit.h"
+#include "instance.h"
 #include "parms.h"
 #include "peer.h"
 #include "sandbox.h"
@@ -41,7 +42,8 @@ struct replay {
 	struct replay_result *result;
 	struct scratch scratch;
 	struct image_result image;
-	struct hgcm_service *service;
+	struct instance *instances;
+	struct instance *instance; /* of the process that made the current event */
 	struct live live;
 	struct taint taint;
 	struct pace pace;
@@ -121,7 +123,7 @@ static int replay_list_more(void *user, void *buffer, uint32_t size, bool *ret_e
 	parms[5].u.pointer.addr = buffer;
 	parms[6].u.uint32 = 0;
 	parms[7].u.uint32 = 0;
-	status = hgcm_call(replay->service, client->live, SHFL_FN_LIST, SHFL_MAX_PARMS, parms,
+	status = hgcm_call(replay->live.service, client->live, SHFL_FN_LIST, SHFL_MAX_PARMS, parms,
 			   HGCM_WAIT_NEVER, NULL, NULL);
 	if (VBOX_FAILURE(status) && status != VERR_NO_MORE_FILES)
 		return -EIO;
@@ -310,7 +312,7 @@ static int replay_call_service(struct replay *replay, const struct replay_client
 	replay->result->calls++;
 	if (parms_lend(call, &replay->lent) < 0)
 		return replay_fail(replay, -ENOMEM, "memory for what a call gives");
-	call->status = hgcm_call(replay->service, client->live, call->event.fn, call->n_parms,
+	call->status = hgcm_call(replay->live.service, client->live, call->event.fn, call->n_parms,
 				 call->parms, HGCM_WAIT_LATER, replay_wake, parked);
 	if (call->status != VINF_HGCM_ASYNC_EXECUTE) {
 		replay_ended(replay, call);
@@ -319,7 +321,7 @@ static int replay_call_service(struct replay *replay, const struct replay_client
 	}
 	ret = replay_park(replay, parked);
 	if (!ret && replay_was_cancelled(&call->event))
-		hgcm_cancel(replay->service, parked);
+		hgcm_cancel(replay->live.service, parked);
 	return ret;
 }
 
@@ -397,7 +399,8 @@ static int replay_host_call(struct replay *replay)
 	if (ret < 0 || !ready)
 		return ret;
 	replay->result->control++;
-	call->status = hgcm_host_call(replay->service, call->event.fn, call->n_parms, call->parms);
+	call->status =
+		hgcm_host_call(replay->live.service, call->event.fn, call->n_parms, call->parms);
 	replay_ended(replay, call);
 	return 0;
 }
@@ -430,10 +433,30 @@ static int replay_disconnect(struct replay *replay)
 	return 0;
 }
 
+/* The service of the process that an event belongs to is the one that calls go to. */
+static int replay_enter(struct replay *replay, uint32_t process)
+{
+	struct instance *instance = replay->instance;
+	int ret = 0;
+
+	if (instance && instance->prepared && instance->process == process)
+		return 0;
+	ret = instance_get(&replay->instances, replay->options->service, process, &instance,
+			   &replay->message);
+	if (ret < 0)
+		return ret;
+	replay->instance = instance;
+	replay->live.service = instance->service;
+	if (!instance->prepared)
+		ret = inherit_shares(instance->service, &replay->image, process, &replay->message);
+	instance->prepared = true;
+	return ret;
+}
+
 static int replay_event(struct replay *replay)
 {
 	const struct trace_call *event = &replay->call->event;
-	int ret = -EUCLEAN;
+	int ret;
 
 	if (replay->options->at)
 		*replay->options->at = event->call_id;
@@ -441,6 +464,9 @@ static int replay_event(struct replay *replay)
 		replay_left_out(replay, event, REPLAY_UNFINISHED, "its end");
 		return 0;
 	}
+	ret = replay_enter(replay, event->process);
+	if (ret < 0)
+		return ret;
 	pace_wait(&replay->pace, event->start_ns);
 	switch (event->kind) {
 	case TRACE_CALL:
@@ -547,24 +573,24 @@ static void replay_timing(struct replay *replay)
 
 static int replay_with_service(struct replay *replay)
 {
-	int ret = hgcm_service_load(replay->options->service, &replay->service, &replay->message);
+	struct instance *first; /* whose it is the first event says */
+	int ret = instance_get(&replay->instances, replay->options->service, 0, &first,
+			       &replay->message);
 	struct rlimit before;
 
 	if (ret < 0)
 		return ret;
-	live_init(&replay->live, replay->service);
+	live_init(&replay->live, first->service);
 	replay->live.gaps = trace_is_incomplete(replay->trace, NULL) != 0;
 	pace_init(&replay->pace, &replay->options->pace);
-	ret = inherit_shares(replay->service, &replay->image, &replay->message);
 	replay->result->duration_ns = -replay_clock_ns(CLOCK_MONOTONIC);
 	replay->result->cpu_ns = -replay_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	if (!ret)
-		ret = replay_limited(replay, &before);
+	ret = replay_limited(replay, &before);
 	replay->result->duration_ns += replay_clock_ns(CLOCK_MONOTONIC);
 	replay->result->cpu_ns += replay_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	if (!ret)
 		replay_report_parked(replay);
-	hgcm_service_unload(replay->service);
+	instances_unload(&replay->instances);
 	while (replay->parked) { /* not before: until then the service may end them */
 		struct replay_parked *next = replay->parked->next;
 

@@ -170,3 +170,28 @@ Test(replay_feed, memory_does_not_grow_with_the_trace)
 	cr_assert_lt(many, 100 << 10, "%ld KiB", many);
 	cr_assert_lt(many, few + (16 << 10), "%ld KiB, with few calls %ld", many, few);
 }
+
+/* What comes again is shared; what is shared is not what a service gets its hands on. */
+Test(replay_feed, the_service_gets_a_copy_of_what_is_expected)
+{
+	struct replay_call *call;
+	struct feed *feed;
+	char *message = NULL, got[8];
+	uint64_t handle;
+	int n = 0;
+
+	tape_mount(&tape);
+	handle = tape_create(&tape, "/f", TAPE_NEW | TAPE_RW);
+	tape_write(&tape, handle, 0, "content");
+	tape_read(&tape, handle, 0, 7, got);
+	tape_finish(&tape);
+	cr_assert_eq(feed_start(tape.trace, 0, &feed, &message), 0);
+	while (feed_next(feed, &call) == 1) {
+		if (call->event.fn == SHFL_FN_WRITE && ++n)
+			memset(call->parms[4].u.pointer.addr, 'x', 7);
+		if (call->event.fn == SHFL_FN_READ && ++n)
+			cr_assert_eq(memcmp(call->out[4].data, "content", 7), 0);
+	}
+	cr_assert_eq(n, 2);
+	feed_stop(feed);
+}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Traces that begin in the middle, or that only a guest has recorded. */
+#include "instance.h"
 #include "replay_tape.h"
 
 static struct tape tape;
@@ -215,4 +216,71 @@ Test(replay_inherit, clients_of_two_processes)
 		 "update call set out1 = 0 where call_id in (select call_id from call"
 		 " join shape using (shape_id) where process = 200 and kind = 1 and fn = 17)");
 	tape_assert_same(&tape);
+}
+
+/* Both call their only share "work": each guest finds its own files, after a restart, too. */
+Test(replay_inherit, processes_with_shares_of_one_name)
+{
+	struct instance first = {.process = 100, .service = tape.service}, *second = &first;
+	uint32_t client, root;
+	char other[128], *message = NULL;
+	uint64_t a, b;
+
+	cr_assert_eq(instance_get(&second, SFSERVICE_PATH, 200, &second, &message), 0, "%s",
+		     message);
+	snprintf(other, sizeof(other), "%s/other", tape.dir);
+	tape_shell("mkdir %s && echo -n first > %s/f && echo -n second > %s/f", other, tape.share,
+		   other);
+	tape.process = 100;
+	tape_mount(&tape);
+	client = tape.client;
+	root = tape.root;
+	a = tape_create(&tape, "/f", TAPE_OPEN | TAPE_RW);
+	tape.service = second->service;
+	tape.process = 200;
+	tape_add_share(&tape, "work", other, SHFL_ADD_MAPPING_F_WRITABLE);
+	cr_assert_eq(tape.status, VINF_SUCCESS, "the recorded services are one");
+	tape_connect(&tape);
+	tape_call(&tape, SHFL_FN_SET_UTF8, 0, NULL);
+	tape_map(&tape, "work");
+	b = tape_create(&tape, "/f", TAPE_OPEN | TAPE_RW);
+	tape_read(&tape, b, 0, 10, NULL);
+	tape_write(&tape, b, 0, "SECOND");
+	tape_close(&tape, b);
+	tape_disconnect(&tape);
+	second->next = NULL;
+	instances_unload(&second);
+	tape.service = first.service;
+	tape.process = 100;
+	tape.client = client;
+	tape.root = root;
+	tape_read(&tape, a, 0, 10, NULL);
+	tape_close(&tape, a);
+	tape_disconnect(&tape);
+	tape_finish(&tape);
+	tape_assert_same(&tape);
+}
+
+/* The same as far as the trace does not tell: both shares were there before it. */
+Test(replay_inherit, inherited_shares_of_one_name)
+{
+	struct replay_result result;
+
+	tape_shell("echo -n text > %s/f", tape.share);
+	for (tape.process = 100; tape.process <= 200; tape.process += 100) {
+		uint64_t handle;
+
+		if (tape.process == 100)
+			tape_mount(&tape);
+		else
+			tape_map(&tape, "work");
+		handle = tape_create(&tape, "/f", TAPE_OPEN | TAPE_RW);
+		tape_read(&tape, handle, 0, 10, NULL);
+		tape_close(&tape, handle);
+	}
+	tape_finish(&tape);
+	tape_sql(&tape, "delete from call where call_id = 1");
+	cr_assert_leq(tape_replay(&tape, &result), 4);
+	cr_assert_eq(result.n[REPLAY_DIVERGED], 0, "%s", result.first.what);
+	cr_assert_eq(result.inherited_shares, 2);
 }
