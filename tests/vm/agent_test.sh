@@ -47,9 +47,12 @@ check() {
 
 probes_left() { grep -c sftrace_ /sys/kernel/tracing/kprobe_events || true; }
 
-# A recorder that accepts, and later confirms the end: replies of 16 bytes.
+# A recorder that accepts, and may ask for calls in flight: replies of 16 bytes.
 accept() { printf 'SFREPLY\n\1\0\0\0\1\0\0\0'; }
-confirm() { printf 'SFREPLY\n\1\0\0\0\2\0\0\0'; }
+ask() { printf 'SFREPLY\n\1\0\0\0\10\0\0\0'; }
+
+# How many calls a spool has in flight.
+snapshots() { LC_ALL=C grep -aoP '\x01\x00\x02\x00..\x00\x00' "$1" | wc -l; }
 
 name='recorded alone, with payload'
 status=0
@@ -92,7 +95,24 @@ echo full >/sys/kernel/debug/sched/preempt
 	dd if=/dev/zero of=flight bs=4k count=100000 &
 	for i in $(seq 40); do kill -USR1 $PPID; sleep 0.02; done
 	kill -KILL $!; wait; rm flight')
-check [ "$(LC_ALL=C grep -aoP '\x01\x00\x02\x00..\x00\x00' flight.spool | wc -l)" -gt 3 ]
+check [ "$(snapshots flight.spool)" -gt 3 ]
+
+name='calls in flight when the recorder asks, not only every 2 s'
+mkfifo asks
+(
+	accept
+	read -r _ <asks
+	begun=$SECONDS
+	for i in $(seq 40); do ask; sleep 0.1; done
+	echo $((SECONDS - begun)) >lasted
+	echo >asks
+) | "$sftrace" agent --stdio -- sh -c '
+	echo >asks
+	cd "$1"
+	dd if=/dev/zero of=asked bs=4k count=1000000 2>/dev/null &
+	read -r _ </tmp/asks
+	kill -KILL $!; wait; rm asked' sh "$spools" >asked
+check [ "$(snapshots asked)" -gt $(($(cat lasted) / 2 + 5)) ]
 
 name='many threads in one function'
 (cd "$spools" && "$sftrace" agent -o /tmp/threads.spool -- sh -c '
@@ -190,7 +210,7 @@ cc -O1 -Wall -Wextra -Werror -o "$bin/agent_test.map_file" "$(dirname "$0")/map_
 }
 cat "$scratch/out"
 ! grep -q '^FAIL' "$scratch/out" || fail "see above"
-[ "$(grep -c '^ok' "$scratch/out")" = 18 ] || fail "18 checks expected"
+[ "$(grep -c '^ok' "$scratch/out")" = 19 ] || fail "19 checks expected"
 
 "$bin/sf-lab" --guest mainline -- bash "$bin/agent_test.bare" "$sftrace" ||
 	fail "without the modules: neither user nor recorder are told what to do"
