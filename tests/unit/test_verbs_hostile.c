@@ -66,7 +66,7 @@ static void end(void)
 	shell(strcat(strcpy((char[96]){0}, "rm -rf "), top));
 }
 
-TestSuite(verbs_hostile, .init = begin, .fini = end, .timeout = 1200);
+TestSuite(verbs_hostile, .init = begin, .fini = end, .timeout = 7200);
 
 static struct trace *open_or_not(const char *file)
 {
