@@ -287,6 +287,15 @@ static int dial_again(struct link_position *ret)
 	return fd;
 }
 
+static void wait_for_records(uint64_t n)
+{
+	struct link_state state;
+
+	do
+		link_get_state(line, &state);
+	while (state.records < n);
+}
+
 /* A record of the spool file: the first of that kind. */
 static void find_in_spool(uint16_t kind, void *record, size_t size)
 {
@@ -355,6 +364,7 @@ Test(link, an_agent_that_had_to_forget)
 		position.records += 2;
 		say(fd, &position, sizeof(position));
 		say(fd, &op, sizeof(op));
+		wait_for_records((uint64_t)i + 1);
 		if (i == 1)
 			close(fd);
 	}

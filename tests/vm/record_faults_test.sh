@@ -110,7 +110,7 @@ echo "ok: two recorders"
 echo "== a full disk at random points"
 mkdir full
 for ((run = 0; run < 3; run++)); do
-	size=$((RANDOM % 3000 + 700)) # an empty trace takes 450
+	size=$((RANDOM % 3000 + 700)) # an empty trace takes 170
 	mount -t tmpfs -o size=${size}k none full 2>/dev/null || break
 	status=0
 	rm -f left.spool
