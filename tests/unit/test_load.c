@@ -173,7 +173,8 @@ Test(load, losses)
 	put_loss(&host, SVC_CALL, CAPTURE_LOSS_RING_FULL, 5); /* replaces */
 	put_loss(&host, CAPTURE_HOP_SYSCALL + 1, CAPTURE_LOSS_EXIT_MISSED, 1);
 	put_loss(&host, 999, CAPTURE_LOSS_SPANS_FULL, 1);
-	put_loss(&host, 0, 7, 1);
+	put_loss(&host, 0, 0, 1);
+	put_loss(&host, 0, CAPTURE_LOSS_LINE_CUT, 4);
 	load_host(true);
 	cr_assert_query(&f, "SELECT n FROM losses WHERE hop = 'svcCall' AND reason = 'ring full'",
 			"5");
@@ -181,6 +182,7 @@ Test(load, losses)
 			"1");
 	cr_assert_query(&f, "SELECT n FROM losses WHERE hop = 'hop_999'", "1");
 	cr_assert_query(&f, "SELECT n FROM losses WHERE hop IS NULL AND reason = 'unknown'", "1");
+	cr_assert_query(&f, "SELECT n FROM losses WHERE hop IS NULL AND reason = 'line cut'", "4");
 	cr_assert_eq(trace_is_incomplete(f.trace, NULL), 1);
 }
 
