@@ -56,3 +56,15 @@ wait_for() {
 		sleep 0.05
 	done
 }
+
+# record STATUS OPTION... -- COMMAND...: into $trace; what it prints is in out and err.
+record() {
+	local expected=$1 status=0
+	shift
+	rm -f "$trace"*
+	"$bin/sftrace" record -o "$trace" "$@" >out 2>err || status=$?
+	[ "$status" = "$expected" ] || {
+		cat out err >&2
+		fail "record $*: exit status $expected, got $status"
+	}
+}

@@ -16,18 +16,6 @@ trace=$scratch/t.db
 mkdir "$share"
 cd "$scratch"
 
-# record STATUS OPTION... -- COMMAND...: what it prints is in out and err.
-record() {
-	local expected=$1 status=0
-	shift
-	rm -f "$trace"*
-	"$bin/sftrace" record -o "$trace" --no-syscalls "$@" >out 2>err || status=$?
-	[ "$status" = "$expected" ] || {
-		cat out err >&2
-		fail "record $*: exit status $expected, got $status"
-	}
-}
-
 # lost REASON HOPS LEAST: it is the only reason, at such hops only, and so often at least.
 lost() {
 	says "incomplete"
@@ -53,7 +41,7 @@ marked 9 1 0
 
 echo "== ring full: no room for any record"
 record 4 --buffer 4096 -- "${write[@]}" write 300 4096
-lost "ring full" svcCall 300
+lost "ring full" "svc*" 300
 
 echo "== ring full: no room for the data of a call that is there itself"
 record 4 --buffer 64K -- "${write[@]}" write 3 200000
@@ -62,7 +50,7 @@ expect "the WRITEs: complete, flags" "3|0|4" "select count(*), complete, flags f
 	where fn_name = 'SHFL_FN_WRITE' group by complete, flags"
 
 echo "== ring full: nobody empties it for a while"
-rm -f "$trace"* "${share:?}"/*
+rm -f "$trace"* err "${share:?}"/*
 "$bin/sftrace" record -o "$trace" --no-syscalls --snaplen 0 --buffer 1M 2>err &
 recorder=$!
 wait_for 20 grep -q recording err

@@ -16,18 +16,6 @@ trace=$scratch/t.db
 mkdir "$share"
 cd "$scratch"
 
-# record STATUS OPTION... -- COMMAND...: what it prints is in out and err.
-record() {
-	local expected=$1 status=0
-	shift
-	rm -f "$trace"*
-	"$bin/sftrace" record -o "$trace" "$@" >out 2>err || status=$?
-	[ "$status" = "$expected" ] || {
-		cat out err >&2
-		fail "record $*: exit status $expected, got $status"
-	}
-}
-
 drive() {
 	echo "$drive --service $service --share work=$share"
 }
@@ -469,7 +457,7 @@ expect "what is not known of them is not made up" "0|0" \
 rm "${share:?}"/*
 
 echo "== everybody, stopped by SIGTERM"
-rm -f "$trace"*
+rm -f "$trace"* err
 "$bin/sftrace" record -o "$trace" 2>err &
 recorder=$!
 wait_for 20 grep -q "recording" err
