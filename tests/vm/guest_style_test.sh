@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The guest's modules as kernel code: checkpatch and sparse have nothing to say, no function is
-# longer than 60 lines, they build without a warning for Debian's kernels, and DKMS builds them.
+# longer than 60 lines, they build without a warning for Debian's kernels, DKMS builds them, and the
+# lab's have the types of their functions.
 # Nothing is loaded, and nothing outside of the build directory is written.
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -79,4 +80,12 @@ done
 [ -z "$(sf_warnings "$built/log/make.log")" ] ||
 	{ sf_warnings "$built/log/make.log"; fail "$cloud"; }
 echo "ok: dkms build, and no warning for $cloud"
+
+# What the lab loads has the types of its functions, which tracers can use.
+for module in sf_guest sf; do
+	[ -e "$BUILD_DIR/modules/$module.ko" ] || skip "there are no modules (build the target guest_modules)"
+	types=$(readelf -SW "$BUILD_DIR/modules/$module.ko")
+	[[ $types == *" .BTF "* ]] || fail "$module.ko has no types (was dwarves there, and the guest's kernel?)"
+done
+echo "ok: modules with types"
 pass
