@@ -339,8 +339,12 @@ static int32_t call_prepare(struct command *command, enum hgcm_wait *ret_wait)
 	if (VBOX_SUCCESS(status))
 		status = hgcm_parms_load(dev, &command->parms);
 	heap_charge(command, command->parms.heap_used);
-	if (VBOX_SUCCESS(status))
-		status = hgcm_call_check(dev->config.service, command->client);
+	if (VBOX_FAILURE(status))
+		return status;
+	/* Never the service's lock under the device's: call_done() is called with the former. */
+	pthread_mutex_unlock(&dev->lock);
+	status = hgcm_call_check(dev->config.service, command->client);
+	pthread_mutex_lock(&dev->lock);
 	return status;
 }
 
