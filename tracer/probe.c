@@ -338,7 +338,7 @@ int probe_attach_completions(struct probe *probe)
 	struct completion found;
 	int err;
 
-	if (!probe->plan->helpers || options->nothing)
+	if (!probe->plan->helpers)
 		return 0;
 	if (options->pid) {
 		err = completion_find(options->pid, options->service, probe->plan->helpers, &found);
@@ -404,8 +404,6 @@ int probe_attach(struct probe *probe, char **ret_message)
 {
 	int err;
 
-	if (probe->options.nothing)
-		return 0;
 	err = attach_tracepoints(probe);
 	if (err) {
 		probe_detach(probe);

@@ -31,7 +31,6 @@ struct probe_options {
 	pid_t ancestor; /* only descendants of this process; 0: any */
 	uint32_t snaplen; /* bytes of file data kept of each parameter; UINT32_MAX: all */
 	struct probe_filter filter;
-	bool nothing; /* no probe is attached: the guest's side only */
 	bool syscalls; /* system calls are hops as well */
 	bool one_link_each; /* as on kernels without uprobe_multi */
 	bool no_session; /* as on kernels without sessions */
