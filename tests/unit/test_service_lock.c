@@ -162,6 +162,49 @@ Test(service_lock, cancelled, .init = start)
 	cr_expect_eq(status_of(other), VINF_SUCCESS);
 }
 
+static atomic_bool completing;
+
+static int complete_slowly(VBOXHGCMCALLHANDLE call, int32_t status)
+{
+	completing = true;
+	usleep(100000);
+	return driver_complete(call, status);
+}
+
+/* A LOCK of the second client's that the service's thread is just ending: it has it. */
+static struct driver_call_state *wait_that_ends(void)
+{
+	int file = open(host_path("rw/a"), O_RDWR | O_CLOEXEC);
+	struct driver_call_state *call;
+
+	unlock(&holder, 0, 10);
+	host_lock(file, F_WRLCK);
+	call = wait_for(&second, 0, 1, EXCLUSIVE);
+	driver_helpers.pfnCallComplete = complete_slowly;
+	close(file);
+	while (!completing)
+		usleep(1000);
+	return call;
+}
+
+/* Else its host would say that it failed, and the guest would have the lock. */
+Test(service_lock, cancelled_while_it_ends, .init = start)
+{
+	struct driver_call_state *call = wait_that_ends();
+
+	cancel_call(second.client, call);
+	cr_expect_eq(status_of(call), VINF_SUCCESS);
+	cr_expect(is_locked(&third, 0, 1));
+}
+
+Test(service_lock, disconnected_while_it_ends, .init = start)
+{
+	struct driver_call_state *call = wait_that_ends();
+
+	client_disconnect(second.client);
+	cr_expect_eq(status_of(call), VINF_SUCCESS, "ended after its client was gone");
+}
+
 /* The host says so, without telling: nothing is taken for nobody. */
 Test(service_lock, cancelled_in_silence, .init = start)
 {

@@ -30,14 +30,14 @@ static bool stopping;
 static pthread_t poller;
 static pthread_cond_t something_new; /* a first waiter, or stopping */
 
-/* The waiter that *link leads to is over. */
+/* The waiter that *link leads to is over; it counts until its call has ended. */
 static void end(struct waiter **link, int32_t status)
 {
 	struct waiter *waiter = *link;
 
 	*link = waiter->next;
-	atomic_fetch_sub(&lock_waits, 1);
 	svcComplete(waiter->call, status);
+	atomic_fetch_sub(&lock_waits, 1);
 	free(waiter);
 }
 
@@ -127,11 +127,12 @@ static int32_t park(struct waiter *waiter)
 
 	if (!has_room(waiter->client) || (!polls && start_thread()))
 		return VERR_OUT_OF_RESOURCES;
+	if (!waiters)
+		pthread_cond_signal(&something_new);
 	while (*link)
 		link = &(*link)->next;
 	*link = waiter;
 	atomic_fetch_add(&lock_waits, 1);
-	pthread_cond_signal(&something_new);
 	return VINF_HGCM_ASYNC_EXECUTE;
 }
 

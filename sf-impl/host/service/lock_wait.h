@@ -47,7 +47,10 @@ void lock_wait_end_client(const struct sf_client *client);
 /* Ends all, and the thread. */
 void lock_wait_stop(void);
 
-/* For who closes files all the time: how many wait. */
+/*
+ * For who closes files all the time: how many wait, or are being ended. 0: no call is kept
+ * here, and none of the thread's completions is under way.
+ */
 extern atomic_uint lock_waits;
 
 #endif
