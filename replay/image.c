@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,19 +126,37 @@ void image_remove_share(struct image *image, uint32_t process, const char *name)
 
 #define IMAGE_INHERITED_FLAGS (SHFL_ADD_MAPPING_F_WRITABLE | SHFL_ADD_MAPPING_F_CREATE_SYMLINKS)
 
+/* Another process's share of the same name is another directory, as far as the trace tells. */
+static char *inherited_key(const struct image_result *result, uint32_t process, const char *name)
+{
+	size_t i = 0;
+	char *key;
+
+	while (i < result->n_inherited && strcmp(result->inherited[i].name, name) != 0)
+		i++;
+	if (i == result->n_inherited || result->inherited[i].process == process)
+		return strdup(name);
+	return asprintf(&key, "%s of process %" PRIu32, name, process) < 0 ? NULL : key;
+}
+
 static struct image_volume *inherit_share(struct image *image, uint32_t process, const char *name)
 {
 	struct image_result *result = image->result;
+	char *key = inherited_key(result, process, name);
 	struct image_share *wider =
 		reallocarray(result->inherited, result->n_inherited + 1, sizeof(*wider));
 	struct image_share *share;
 	int status;
 
-	if (!wider)
+	if (wider)
+		result->inherited = wider;
+	if (!wider || !key) {
+		free(key);
 		return NULL;
-	result->inherited = wider;
+	}
 	/* A name is no absolute path, so it is no other share's key. */
-	status = *name == '/' ? -EINVAL : image_add_share(image, process, name, name);
+	status = *name == '/' ? -EINVAL : image_add_share(image, process, name, key);
+	free(key);
 	if (status == -EEXIST)
 		image->error = status;
 	if (status < 0)
