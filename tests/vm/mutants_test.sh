@@ -77,10 +77,12 @@ caught() {
 }
 
 # reason SOURCE LINE CHANGE: why nobody can see it; fails if that is not known. A line of the file:
-# source, pattern of "LINE'S TEXT | CHANGE", reason, with tabs between them.
+# source, pattern of "LINE'S TEXT | CHANGE | in FUNCTION", reason, with tabs between them.
 reason() {
-	local text file pattern why
-	text="$(sed -n "$2s/^[[:space:]]*//p" "$1") | $3"
+	local text function file pattern why
+	function=$(head -n "$2" "$1" | grep -oE '^[A-Za-z].*[A-Za-z_0-9]+\(' | tail -1 |
+		grep -oE '[A-Za-z_0-9]+\(' | head -1)
+	text="$(sed -n "$2s/^[[:space:]]*//p" "$1") | $3 | in ${function%(}"
 	while IFS=$'\t' read -r file pattern why; do
 		[ "$file" = "*" ] || [ "$file" = "${1##*/}" ] || continue
 		if grep -qE -- "$pattern" <<<"$text"; then
