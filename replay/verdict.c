@@ -7,34 +7,12 @@
 
 #include "history.h"
 #include "life.h"
+#include "print_value.h"
 
 struct verdict_printer {
 	FILE *out;
 	bool first; /* of a list */
 };
-
-/* In double quotes; what would do more than show itself becomes an escape. */
-static void print_quoted(FILE *out, const char *text)
-{
-	fputc('"', out);
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\u%04x", c);
-		else
-			fputc(c, out);
-	}
-	fputc('"', out);
-}
-
-static void print_plain(FILE *out, const char *text)
-{
-	for (; *text; text++)
-		fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
-}
 
 static void text_call(void *user, const struct history_call *call)
 {
@@ -43,11 +21,11 @@ static void text_call(void *user, const struct history_call *call)
 	fprintf(printer->out, "%s", call->function ? call->function : "unknown function");
 	if (call->path) {
 		fputc(' ', printer->out);
-		print_quoted(printer->out, call->path);
+		print_string(printer->out, call->path);
 	}
 	if (call->share) {
 		fprintf(printer->out, " on share ");
-		print_quoted(printer->out, call->share);
+		print_string(printer->out, call->share);
 	}
 	if (call->handle != 0 && call->handle != -1)
 		fprintf(printer->out, " handle %" PRId64, call->handle);
@@ -74,7 +52,7 @@ static void text_stage(FILE *out, const struct life_stage *stage)
 	fprintf(out, "  %s", stage->what);
 	if (stage->path) {
 		fprintf(out, " from ");
-		print_quoted(out, stage->path);
+		print_string(out, stage->path);
 	}
 	if (stage->n > 1)
 		fprintf(out, " %" PRId64 " times", stage->n);
@@ -234,10 +212,7 @@ void verdict_text(FILE *out, struct trace *trace, const struct replay_result *re
 static void json_text(FILE *out, const char *key, const char *text)
 {
 	fprintf(out, "\"%s\": ", key);
-	if (text)
-		print_quoted(out, text);
-	else
-		fprintf(out, "null");
+	print_json_string(out, text);
 }
 
 static void json_number(FILE *out, const char *key, int64_t number, bool known)
@@ -372,7 +347,7 @@ void verdict_line(FILE *out, const struct trace_call *event, const struct replay
 {
 	fprintf(out, "call %" PRId64 ": ", event->call_id);
 	if (event->path) {
-		print_quoted(out, event->path);
+		print_string(out, event->path);
 		fprintf(out, ": ");
 	}
 	fprintf(out, "%s: ", verdict_names[finding->verdict]);

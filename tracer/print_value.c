@@ -305,6 +305,21 @@ void print_string(FILE *out, const char *text)
 	fputc('"', out);
 }
 
+void print_plain(FILE *out, const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+
+	while (*at) {
+		size_t n = utf8_length(at);
+
+		if (n)
+			fwrite(at, 1, n, out);
+		else
+			fputc('?', out);
+		at += n ? n : 1;
+	}
+}
+
 const char *format_duration(char buffer[16], int64_t ns)
 {
 	static const struct {

@@ -42,6 +42,9 @@ void print_status(FILE *out, int32_t status);
 void print_bytes(FILE *out, const void *data, size_t size, size_t limit);
 void print_string(FILE *out, const char *text);
 
+/* Without quotes, on one line: what is no UTF-8, or a control character, becomes '?'. */
+void print_plain(FILE *out, const char *text);
+
 /* "812ns", "31.2us", "4.71ms", "2.00s" */
 void print_duration(FILE *out, int64_t ns);
 /* The same as text of at most 15 characters. */

@@ -119,6 +119,22 @@ says '<testsuite name="sftrace" tests="4" failures="0" errors="1">'
 [ "$(grep -c '^<testcase ' "$scratch/out")" = 4 ] || fail "not one line a test"
 rm "$tests/d.db"
 
+# A path that is no UTF-8: the outputs that tools read still are.
+cat >"$scratch/latin1.txt" <<'END'
+ADD_MAPPING(path="/work", name="work", flags=SHFL_ADD_MAPPING_F_WRITABLE)
+connect(client=1, requestor=0x2)
+SET_UTF8()
+MAP_FOLDER(name="work") = VINF_SUCCESS root=0
+CREATE(path="/caf\351", parms={flags=SHFL_CF_LOOKUP}) = VERR_ACCESS_DENIED
+END
+gives 0 synth -o "$scratch/latin1.db" "$scratch/latin1.txt"
+for how in 'replay' 'replay --json' 'replay -v' 'test' 'test --junit'; do
+	read -ra words <<<"$how"
+	gives 3 "${words[@]}" "$scratch/latin1.db"
+	says caf
+	iconv -f UTF-8 -t UTF-8 "$scratch/out" >/dev/null || fail "$how: the output is no UTF-8"
+done
+
 # At the recorded times, twice as fast.
 gives 0 replay --speed 2 --max-sleep 0.01 "$trace"
 says '^made later than at the wanted speed: '
