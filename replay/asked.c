@@ -56,6 +56,7 @@ bool asked_is_given(const struct replay_call *call, struct replay_finding *findi
 		return true;
 	memcpy(&got, memory, sizeof(got));
 	return asked_mode(&asked, &got, finding) &&
+	       asked_time("access time", asked.AccessTime, got.AccessTime, finding) &&
 	       asked_time("modification time", asked.ModificationTime, got.ModificationTime,
 			  finding);
 }

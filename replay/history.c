@@ -13,9 +13,9 @@ static const char history_find_sql[] =
 
 static const char history_before_sql[] =
 	"SELECT * FROM (SELECT " HISTORY_COLUMNS " FROM calls AS c,"
-	" (SELECT share AS its_share, path AS its_path, handle AS its_handle, client AS its_client"
-	"  FROM calls WHERE call_id = ?1)"
-	" WHERE call_id < ?1 AND CASE WHEN its_path IS NULL"
+	" (SELECT share AS its_share, path AS its_path, handle AS its_handle, client AS its_client,"
+	"  process AS its_process FROM calls WHERE call_id = ?1)"
+	" WHERE call_id < ?1 AND process IS its_process AND CASE WHEN its_path IS NULL"
 	"  THEN client = its_client AND handle = its_handle AND handle NOT IN (0, -1)"
 	"  ELSE path = its_path AND share IS its_share END"
 	" ORDER BY call_id DESC LIMIT ?2) ORDER BY 1";

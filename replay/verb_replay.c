@@ -194,12 +194,17 @@ static int parse_option(int letter, void *user)
 
 static int parse(int argc, char **argv, struct replay_arguments *arguments)
 {
+	const struct pace_options *pace = &arguments->options.pace;
 	int status = argument_parse(argc, argv, usage, "v", long_options, parse_option, arguments);
 
 	if (status == -1)
 		status = argument_operands(argc, 1, 1, usage);
 	if (status == -1 && arguments->against && arguments->options.n_onto) {
 		fprintf(stderr, "sftrace: --against takes two scratch directories, not --onto\n");
+		status = SFTRACE_USAGE;
+	}
+	if (status == -1 && pace->max_sleep_ns && pace->speed <= 0) {
+		fprintf(stderr, "sftrace: --max-sleep needs --speed: nothing is waited for\n");
 		status = SFTRACE_USAGE;
 	}
 	if (status != -1)

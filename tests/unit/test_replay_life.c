@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a report tells of a file: what had happened to it, and what it did not get. */
 #include "asked.h"
+#include "history.h"
 #include "life.h"
 #include "replay_tape.h"
 
@@ -97,6 +98,30 @@ Test(replay_life, of_a_file_that_changes_without_end)
 	cr_assert_str_eq(life.stages[0].what, "renamed");
 }
 
+static void count_call(void *user, const struct history_call *call)
+{
+	(void)call;
+	++*(int *)user;
+}
+
+/* Another process's share of the same name has files of its own. */
+Test(replay_life, the_calls_before_it_are_of_its_process)
+{
+	int n = 0;
+
+	for (tape.process = 100; tape.process <= 200; tape.process += 100) {
+		if (tape.process == 100)
+			tape_mount(&tape);
+		else
+			tape_map(&tape, "work");
+		tape_create(&tape, "/f", SHFL_CF_LOOKUP);
+		tape_create(&tape, "/f", SHFL_CF_LOOKUP);
+	}
+	tape_finish(&tape);
+	cr_assert_eq(history_before(tape.trace, tape.last_id, 10, count_call, &n), 0);
+	cr_assert_eq(n, 1);
+}
+
 /* A set-attribute call that succeeded: what it asked for, and what it got. */
 static bool is_given(SHFLFSOBJINFO asked, SHFLFSOBJINFO got, struct replay_finding *finding)
 {
@@ -133,5 +158,12 @@ Test(replay_asked, what_was_asked_for_and_not_given)
 	asked.Attr.fMode = 0;
 	asked.ModificationTime = 7000;
 	cr_assert_not(is_given(asked, got, &finding));
+	cr_assert_str_eq(finding.what, "modification time");
 	cr_assert_str_eq(finding.expected, "7000 ns");
+	asked.ModificationTime = 0;
+	asked.AccessTime = 9000;
+	cr_assert_not(is_given(asked, got, &finding));
+	cr_assert_str_eq(finding.what, "access time");
+	got.AccessTime = 9000;
+	cr_assert(is_given(asked, got, &finding));
 }

@@ -140,6 +140,8 @@ gives 0 replay --speed 2 --max-sleep 0.01 "$trace"
 says '^made later than at the wanted speed: '
 gives 2 replay --speed fast "$trace"
 gives 2 replay --max-sleep -1 "$trace"
+gives 2 replay --max-sleep 1 "$trace"
+says "needs --speed"
 
 # Real files are used when they are asked for by name, and only then.
 cp -a "$scratch/then" "$scratch/real"
