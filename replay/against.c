@@ -25,7 +25,7 @@ struct against_side {
 
 struct against {
 	struct against_side *sides; /* two; shared with the processes */
-	const char *file; /* of the trace */
+	struct trace *trace;
 	const struct replay_options *options;
 	const char *services[2];
 	struct scratch scratch;
@@ -42,7 +42,7 @@ static void against_replay(struct against *against, int i)
 	char *message = NULL, *scratch = NULL;
 	struct trace *trace = NULL;
 
-	side->ret = trace_open(against->file, &trace, &message);
+	side->ret = trace_open_again(against->trace, &trace, &message);
 	if (asprintf(&scratch, "%s/%s", against->scratch.path, i == 0 ? "first" : "second") < 0)
 		side->ret = -ENOMEM;
 	options.service = against->services[i];
@@ -158,7 +158,7 @@ int against_run(struct trace *trace, const struct replay_options *options, const
 		struct replay_result *ret, char **ret_message)
 {
 	struct against against = {
-		.file = sqlite3_db_filename(trace_db(trace), "main"),
+		.trace = trace,
 		.options = options,
 		.services = {options->service, other},
 	};

@@ -214,7 +214,6 @@ static void feed_free_slots(struct feed *feed)
 
 static int feed_open(struct feed *feed, struct trace *trace, char **ret_message)
 {
-	const char *file = sqlite3_db_filename(trace_db(trace), "main");
 	int ret;
 
 	for (size_t i = 0; i < FEED_SLOTS; i++) {
@@ -225,7 +224,7 @@ static int feed_open(struct feed *feed, struct trace *trace, char **ret_message)
 	feed->cache = payload_cache_new();
 	if (!feed->cache)
 		return -ENOMEM;
-	ret = trace_open(file, &feed->trace, ret_message);
+	ret = trace_open_again(trace, &feed->trace, ret_message);
 	return ret < 0 ? ret : trace_events(feed->trace, &feed->cursor);
 }
 

@@ -13,7 +13,6 @@
 #include "verbs.h"
 #include "verdict.h"
 
-#define TEST_SUFFIX ".db"
 #define TEST_NSEC_PER_SEC 1000000000ll
 
 /* The replay of a test while it runs. */
@@ -142,16 +141,28 @@ static int read_text(struct test_case *test, const char *text)
 	return ret;
 }
 
+size_t test_case_suffix(const char *name)
+{
+	static const char *const suffixes[] = {".db", ".db.xz"};
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		size_t suffix = strlen(suffixes[i]);
+
+		if (n > suffix && strcmp(name + n - suffix, suffixes[i]) == 0)
+			return suffix;
+	}
+	return 0;
+}
+
 int test_case_read(const char *file, struct test_case *ret)
 {
 	const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
-	size_t n = strlen(name), suffix = strlen(TEST_SUFFIX);
+	size_t n = strlen(name) - test_case_suffix(name);
 	char *text = NULL;
 	int status;
 
 	memset(ret, 0, sizeof(*ret));
-	if (n > suffix && strcmp(name + n - suffix, TEST_SUFFIX) == 0)
-		n -= suffix;
 	ret->file = strdup(file);
 	ret->name = strndup(name, n);
 	if (!ret->file || !ret->name ||

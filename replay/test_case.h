@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A trace as a test. What it shows stands in a text file beside it, NAME.txt
- * for NAME.db: the first line is its title, and any line may be one of
+ * for NAME.db or NAME.db.xz: the first line is its title, and any line may be one of
  *   diverges: CALL WHAT   known: this call differs in WHAT (as replay names it)
  *   compare: WORDS        as replay's --compare
  *   incomplete: WHY       a part of the trace is missing on purpose
@@ -52,6 +52,9 @@ struct test_outcome {
 	int64_t duration_ns;
 	char text[TEST_TEXT_SIZE]; /* why it did not pass, one line */
 };
+
+/* How long the end of NAME is that makes it a trace's, ".db" or ".db.xz"; 0: it has none. */
+size_t test_case_suffix(const char *name);
 
 /*
  * Takes FILE for a test and reads its text. One whose text is ->broken can be

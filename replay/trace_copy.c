@@ -365,7 +365,7 @@ static int refuse(char **ret_message, int errno_, const char *file, const char *
 
 static bool is_file_of(struct trace *trace, const struct stat *st)
 {
-	const char *name = trace ? sqlite3_db_filename(trace_db(trace), "main") : NULL;
+	const char *name = trace ? trace_file(trace) : NULL;
 	struct stat own;
 
 	return name && stat(name, &own) == 0 && own.st_dev == st->st_dev &&
@@ -383,7 +383,7 @@ int trace_copy_make_way(struct trace *beside, const char *file, bool replace, ch
 			      "exists; choose another file with -o, or replace it with -f");
 	if (!S_ISREG(st.st_mode) || (st.st_size && !trace_file_is_ours(file)))
 		return refuse(ret_message, -EINVAL, file,
-			      "is no trace, and -f replaces only traces");
+			      "is no trace (uncompressed), and -f replaces only such");
 	if (is_file_of(beside, &st))
 		return refuse(ret_message, -EINVAL, file, "is the trace that is read");
 	if (unlink(file))

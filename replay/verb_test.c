@@ -26,9 +26,10 @@
 
 static const char usage[] =
 	"usage: sftrace test [OPTIONS] DIR|FILE...\n"
-	"Replays every trace of DIR (NAME.db); one that is not as recorded is a test that\n"
-	"fails. NAME.txt beside it says what it shows: the first line is its title, and\n"
-	"these are instructions, everything else is for people:\n"
+	"Replays every trace of DIR (NAME.db, or NAME.db.xz that xz has compressed); one\n"
+	"that is not as recorded is a test that fails. NAME.txt beside it says what it\n"
+	"shows: the first line is its title, and these are instructions, everything else\n"
+	"is for people:\n"
 	"  diverges: CALL WHAT   known: this call differs in WHAT\n"
 	"  compare: WORDS        as replay's --compare\n"
 	"  incomplete: WHY       a part of the trace is missing on purpose\n"
@@ -99,9 +100,7 @@ static int suite_add(struct test_suite *suite, const char *file)
 
 static int is_trace(const struct dirent *entry)
 {
-	size_t n = strlen(entry->d_name);
-
-	return n > 3 && entry->d_name[0] != '.' && strcmp(entry->d_name + n - 3, ".db") == 0;
+	return entry->d_name[0] != '.' && test_case_suffix(entry->d_name) > 0;
 }
 
 static int suite_add_directory(struct test_suite *suite, const char *dir)
@@ -112,7 +111,7 @@ static int suite_add_directory(struct test_suite *suite, const char *dir)
 	if (n < 0)
 		return -errno;
 	if (n == 0)
-		fprintf(stderr, "sftrace: there is no trace (NAME.db) in %s\n", dir);
+		fprintf(stderr, "sftrace: there is no trace (NAME.db, NAME.db.xz) in %s\n", dir);
 	for (int i = 0; i < n; i++) {
 		char *file = NULL;
 

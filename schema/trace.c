@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "trace_write.h"
 
@@ -93,6 +95,11 @@ void trace_close(struct trace *trace)
 	}
 	sqlite3_finalize(trace->get_payload);
 	sqlite3_close_v2(trace->db);
+	if (trace->unpacked) {
+		munmap(trace->unpacked, trace->unpacked_bytes);
+		close(trace->unpacked_fd);
+	}
+	free(trace->file);
 	free(trace->error);
 	free(trace);
 }

@@ -111,7 +111,8 @@ struct trace;
 /* Whether a call ended and failed. The end of a listing is no failure. */
 bool trace_call_failed(const struct trace_call *call);
 
-/* Whether FILE begins like a trace, damaged or of another schema as it may be. */
+/* Whether FILE begins like a trace that is not compressed, damaged or of another schema as it may
+ * be. */
 bool trace_file_is_ours(const char *file);
 
 /* Writing. */
@@ -156,10 +157,17 @@ int trace_finish(struct trace *trace, const char *incomplete_because);
 /* Reading. */
 
 /*
- * Opens a trace read-only, for one thread at a time. Says in words what a file that is not one is:
- * not there, not SQLite, another application's, of a newer schema, damaged.
+ * Opens a trace read-only, for one thread at a time. One that xz has compressed is unpacked to an
+ * unlinked file in TMPDIR. Says in words what a file that is not one is: not there, not SQLite,
+ * another application's, of a newer schema, damaged.
  */
 int trace_open(const char *file, struct trace **ret, char **ret_message);
+
+/* The same trace once more, for another thread or process; it is not unpacked a second time. */
+int trace_open_again(const struct trace *trace, struct trace **ret, char **ret_message);
+
+/* The absolute name of a trace that is read; owned by the trace. */
+const char *trace_file(const struct trace *trace);
 
 /* Closes; commits what is pending of a written trace. NULL is fine. */
 void trace_close(struct trace *trace);

@@ -219,7 +219,7 @@ static int check_replaceable(const char *file, char **ret_message)
 			       : trace_message(ret_message, -errno, "cannot create %s: %m", file);
 	if (S_ISREG(st.st_mode) && !st.st_size)
 		return 0;
-	ours = S_ISREG(st.st_mode) && !trace_open(file, &trace, NULL) &&
+	ours = S_ISREG(st.st_mode) && trace_file_is_ours(file) && !trace_open(file, &trace, NULL) &&
 	       !trace_get_meta(trace, "state", &state) && !strcmp(state, "recording");
 	trace_close(trace);
 	free(state);

@@ -20,6 +20,10 @@ struct trace {
 	char *error; /* the last one, in words */
 	struct trace_writer *writer; /* NULL: opened for reading */
 	sqlite3_stmt *get_payload; /* prepared when it is first used */
+	char *file; /* absolute; NULL: opened for writing */
+	void *unpacked; /* the database, mapped; NULL: the file itself is one */
+	size_t unpacked_bytes;
+	int unpacked_fd; /* if there is ->unpacked */
 };
 
 /* SQL embedded from the files of the same names. */

@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "trace_internal.h"
+#include "unpack.h"
 
 #define SQLITE_MAGIC "SQLite format 3"
 #define MAX_VALUE_BYTES (256 << 20) /* more than the largest parameter */
@@ -70,7 +72,27 @@ static const struct {
 
 /* Opening. */
 
-static int check_is_sqlite(const char *file, char **ret_message)
+static int unpack_database(int fd, const char *file, int *ret_fd, char **ret_message)
+{
+	static const struct unpack_limits limits = {.bytes = UNPACK_MAX_BYTES,
+						    .memory = UNPACK_MAX_MEMORY};
+	char magic[sizeof(SQLITE_MAGIC)] = "";
+	int rc = unpack_xz(fd, file, &limits, ret_fd, ret_message);
+
+	if (rc)
+		return rc;
+	if (pread(*ret_fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+	    !memcmp(magic, SQLITE_MAGIC, sizeof(magic)))
+		return 0;
+	close(*ret_fd);
+	*ret_fd = -1;
+	return trace_message(ret_message, -EINVAL,
+			     "%s is not a trace: what is compressed in it is no SQLite database",
+			     file);
+}
+
+/* *ret_unpacked: the database, if it was compressed; else -1, FILE is it. */
+static int find_database(const char *file, int *ret_unpacked, char **ret_message)
 {
 	char magic[sizeof(SQLITE_MAGIC)] = "";
 	struct stat st;
@@ -78,6 +100,7 @@ static int check_is_sqlite(const char *file, char **ret_message)
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	int rc = 0;
 
+	*ret_unpacked = -1;
 	if (fd < 0)
 		return trace_message(ret_message, -errno, "cannot open %s: %s", file,
 				     strerror(errno));
@@ -85,7 +108,9 @@ static int check_is_sqlite(const char *file, char **ret_message)
 		rc = trace_message(ret_message, -EINVAL, "%s is not a trace: it is no file", file);
 	} else {
 		got = pread(fd, magic, sizeof(magic), 0);
-		if (got != sizeof(magic) || memcmp(magic, SQLITE_MAGIC, sizeof(magic)))
+		if (got > 0 && unpack_is_xz(magic, (size_t)got))
+			rc = unpack_database(fd, file, ret_unpacked, ret_message);
+		else if (got != sizeof(magic) || memcmp(magic, SQLITE_MAGIC, sizeof(magic)))
 			rc = trace_message(ret_message, -EINVAL,
 					   "%s is not a trace: it is no SQLite database", file);
 	}
@@ -93,10 +118,9 @@ static int check_is_sqlite(const char *file, char **ret_message)
 	return rc;
 }
 
-static int open_readonly(const char *file, struct trace *trace)
+static int open_database(const char *file, int flags, struct trace *trace)
 {
-	int rc =
-		sqlite3_open_v2(file, &trace->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc = sqlite3_open_v2(file, &trace->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 
 	if (rc != SQLITE_OK)
 		return trace_sql_failed(trace, rc);
@@ -140,7 +164,7 @@ static void recover(const char *file)
 static int open_recovered(const char *file, struct trace *trace)
 {
 	int64_t n;
-	int rc = open_readonly(file, trace);
+	int rc = open_database(file, SQLITE_OPEN_READONLY, trace);
 
 	if (rc)
 		return rc;
@@ -148,6 +172,33 @@ static int open_recovered(const char *file, struct trace *trace)
 	if (!rc)
 		return 0;
 	recover(file);
+	return query_int(trace, "SELECT count(*) FROM sqlite_schema", &n);
+}
+
+/* SQLite takes names only: a file without one is mapped. FD is the trace's from here on. */
+static int open_unpacked(int fd, struct trace *trace)
+{
+	struct stat st;
+	int64_t n;
+	int rc = fstat(fd, &st) ? -errno : 0;
+
+	trace->unpacked_fd = fd;
+	if (!rc)
+		trace->unpacked = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (rc || trace->unpacked == MAP_FAILED) {
+		rc = rc ? rc : -errno;
+		trace->unpacked = NULL;
+		close(fd);
+		return trace_fail(trace, rc, "cannot map it: %s", strerror(-rc));
+	}
+	trace->unpacked_bytes = (size_t)st.st_size;
+	rc = open_database(":memory:", SQLITE_OPEN_READWRITE, trace);
+	if (rc)
+		return rc;
+	rc = sqlite3_deserialize(trace->db, "main", trace->unpacked, st.st_size, st.st_size,
+				 SQLITE_DESERIALIZE_READONLY);
+	if (rc != SQLITE_OK)
+		return trace_sql_failed(trace, rc);
 	return query_int(trace, "SELECT count(*) FROM sqlite_schema", &n);
 }
 
@@ -210,29 +261,62 @@ static int check_objects(struct trace *trace, const char *file, char **ret_messa
 	return rc;
 }
 
-int trace_open(const char *file, struct trace **ret, char **ret_message)
+/* UNPACKED: the database, which is taken; -1: FILE is it. */
+static int open_checked(const char *file, int unpacked, struct trace **ret, char **ret_message)
 {
-	struct trace *trace;
-	int rc = check_is_sqlite(file, ret_message);
+	struct trace *trace = calloc(1, sizeof(*trace));
+	int rc;
 
-	if (rc)
-		return rc;
-	trace = calloc(1, sizeof(*trace));
-	if (!trace)
+	if (!trace) {
+		if (unpacked >= 0)
+			close(unpacked);
 		return -ENOMEM;
-	rc = open_recovered(file, trace);
+	}
+	rc = unpacked < 0 ? open_recovered(file, trace) : open_unpacked(unpacked, trace);
 	if (rc)
 		trace_message(ret_message, rc, "cannot read %s: %s", file, trace->error);
 	else
 		rc = check_identity(trace, file, ret_message);
 	if (!rc)
 		rc = check_objects(trace, file, ret_message);
+	if (!rc) {
+		trace->file = realpath(file, NULL);
+		if (!trace->file)
+			rc = trace_message(ret_message, -errno, "cannot find %s again: %s", file,
+					   strerror(errno));
+	}
 	if (rc) {
 		trace_close(trace);
 		return rc;
 	}
 	*ret = trace;
 	return 0;
+}
+
+int trace_open(const char *file, struct trace **ret, char **ret_message)
+{
+	int unpacked;
+	int rc = find_database(file, &unpacked, ret_message);
+
+	return rc ? rc : open_checked(file, unpacked, ret, ret_message);
+}
+
+int trace_open_again(const struct trace *trace, struct trace **ret, char **ret_message)
+{
+	int unpacked;
+
+	if (!trace->unpacked)
+		return trace_open(trace->file, ret, ret_message);
+	unpacked = fcntl(trace->unpacked_fd, F_DUPFD_CLOEXEC, 0);
+	if (unpacked < 0)
+		return trace_message(ret_message, -errno, "cannot open %s again: %s", trace->file,
+				     strerror(errno));
+	return open_checked(trace->file, unpacked, ret, ret_message);
+}
+
+const char *trace_file(const struct trace *trace)
+{
+	return trace->file;
 }
 
 /* Meta. */

@@ -128,7 +128,7 @@ static int output_check(struct recording *recording)
 		if (recording->options.force && !is_replaceable(names[i], &st, i > 0))
 			return refuse("%s is no %s, and -f replaces only such; choose another "
 				      "with -o",
-				      names[i], i ? "spool" : "trace");
+				      names[i], i ? "spool" : "trace (uncompressed)");
 		if (recording->options.force)
 			continue;
 		if (i == 0)

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "verbs.h"
 
@@ -63,14 +62,21 @@ static void take_check(void *user, sqlite3_stmt *stmt)
 		*wrong = strdup(word);
 }
 
+static void take_size(void *user, sqlite3_stmt *stmt)
+{
+	*(int64_t *)user = sqlite3_column_int64(stmt, 0);
+}
+
 int view_check(struct trace *trace, const char *file)
 {
-	struct stat st;
+	int64_t size = 0; /* of the database, which may be compressed in the file */
 	char *wrong = NULL;
-	int rc;
+	int rc = view_rows(trace, file,
+			   "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+			   take_size, &size);
 
-	if (stat(file, &st) || st.st_size > CHECK_MAX_BYTES)
-		return 0;
+	if (rc || size > CHECK_MAX_BYTES)
+		return rc;
 	rc = view_rows(trace, file, "PRAGMA quick_check(1)", take_check, &wrong);
 	if (wrong) {
 		view_damaged(file, wrong);

@@ -48,17 +48,9 @@ static void write_file(const void *bytes, size_t size)
 static void make_trace(const char *sql)
 {
 	char *message = NULL;
-	struct trace_call call;
 	sqlite3 *db;
 
-	add_mount(&f);
-	add_create(&f, "/f", 9, SHFL_FILE_EXISTS);
-	call = write_call(&f, 9, 0, 10);
-	call.parms[4].payload_in = add_payload(&f, "0123456789", 10);
-	add_call(&f, &call);
-	cr_assert_eq(trace_finish(f.trace, NULL), 0);
-	trace_close(f.trace);
-	f.trace = NULL;
+	finish_small(&f);
 	cr_assert_eq(sqlite3_open(f.file, &db), SQLITE_OK);
 	cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, &message), SQLITE_OK, "%s: %s", sql,
 		     message);

@@ -256,4 +256,19 @@ __attribute__((unused)) static void add_mount(struct fixture *f)
 	add_map(f, "work", 0, false);
 }
 
+/* A trace of a few calls, finished and closed. */
+__attribute__((unused)) static void finish_small(struct fixture *f)
+{
+	struct trace_call call;
+
+	add_mount(f);
+	add_create(f, "/f", 9, SHFL_FILE_EXISTS);
+	call = write_call(f, 9, 0, 10);
+	call.parms[4].payload_in = add_payload(f, "0123456789", 10);
+	add_call(f, &call);
+	cr_assert_eq(trace_finish(f->trace, NULL), 0);
+	trace_close(f->trace);
+	f->trace = NULL;
+}
+
 #endif

@@ -10,9 +10,9 @@ cd "$(dirname "$0")/../.."
 need_uprobes
 
 n=0
-for trace in tests/regress/*.db; do
+for trace in tests/regress/*.db tests/regress/*.db.xz; do
 	[ "$(stat -c %s "$trace")" -le 204800 ] || fail "$trace is bigger than 200 KiB"
-	text=${trace%.db}.txt
+	text=${trace%.db*}.txt
 	read -ra options < <(sed -n 's/^descriptors: /--descriptors /p; s/^disk: /--disk /p' "$text" |
 		tr '\n' ' ') || true
 	"$bin/sftrace" record -f -o "$scratch/again.db" -- \
