@@ -25,7 +25,7 @@ static const struct {
 	{"times", COMPARE_TIMES},	    {"owners", COMPARE_OWNERS},
 	{"links", COMPARE_LINKS},	    {"inodes", COMPARE_INODES},
 	{"allocation", COMPARE_ALLOCATION}, {"set-times", COMPARE_SET_TIMES},
-	{"usual", COMPARE_USUAL},
+	{"order", COMPARE_ORDER},	    {"usual", COMPARE_USUAL},
 };
 
 static unsigned compare_word(const char *word, size_t length)

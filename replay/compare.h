@@ -25,6 +25,7 @@ enum compare_what {
 	COMPARE_INODES = 0x800,
 	COMPARE_ALLOCATION = 0x1000, /* bytes on disk, free space */
 	COMPARE_SET_TIMES = 0x2000, /* only those that a guest can set: access, modification */
+	COMPARE_ORDER = 0x4000, /* of the names in a listing; else those are sets */
 	COMPARE_USUAL = 0xff
 };
 

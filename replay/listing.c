@@ -165,33 +165,66 @@ static bool listing_status(int32_t status)
 	return VBOX_SUCCESS(status) || status == VERR_NO_MORE_FILES;
 }
 
+/* The two buffers of a call, as far as they are filled. */
+static const void *listing_recorded(const struct replay_call *call, size_t *ret_size)
+{
+	const struct payload *recorded = &call->out[LIST_BUFFER];
+	uint64_t size = call->event.parms[LIST_COUNT].out;
+
+	*ret_size = size < recorded->captured ? size : recorded->captured;
+	return recorded->data;
+}
+
+static const void *listing_live(const struct replay_call *call, size_t *ret_size)
+{
+	uint64_t filled = replay_value(call, LIST_COUNT);
+	uint32_t size = 0;
+	const void *memory = replay_memory(call, LIST_BUFFER, &size);
+
+	*ret_size = filled < size ? filled : size;
+	return memory;
+}
+
+/* As far as both go. */
+static bool listing_same_order(const struct replay_call *call, struct replay_finding *finding)
+{
+	size_t recorded_size, live_size, recorded_at = 0, live_at = 0;
+	const void *recorded = listing_recorded(call, &recorded_size);
+	const void *live = listing_live(call, &live_size);
+	struct dirinfo expected, got;
+	bool same = true, more = true;
+
+	while (same && more &&
+	       dirinfo_next(recorded, recorded_size, &recorded_at, call->utf16, &expected) == 1) {
+		more = dirinfo_next(live, live_size, &live_at, call->utf16, &got) == 1;
+		if (more) {
+			same = strcmp(expected.name, got.name) == 0 ||
+			       compare_differs(finding, "order of the listing", expected.name,
+					       got.name);
+			free(got.name);
+		}
+		free(expected.name);
+	}
+	return same;
+}
+
 static bool listing_take_both(struct listing *listing, unsigned what,
 			      const struct replay_call *call, struct replay_finding *finding)
 {
-	const struct payload *recorded = &call->out[LIST_BUFFER];
-	uint64_t expected = call->event.parms[LIST_COUNT].out;
-	uint64_t got = replay_value(call, LIST_COUNT);
-	uint32_t size = 0;
-	const uint8_t *memory = replay_memory(call, LIST_BUFFER, &size);
+	size_t expected, got;
+	const void *recorded = listing_recorded(call, &expected);
+	const void *live = listing_live(call, &got);
 
-	if (expected > recorded->captured)
-		expected = recorded->captured;
-	if (got > size)
-		got = size;
-	return listing_take_all(listing, what, recorded->data, expected, call->utf16, false,
-				finding) &&
-	       listing_take_all(listing, what, memory, got, call->utf16, true, finding);
+	return listing_take_all(listing, what, recorded, expected, call->utf16, false, finding) &&
+	       listing_take_all(listing, what, live, got, call->utf16, true, finding);
 }
 
-bool listing_compare(struct listing *listing, unsigned what, const struct replay_call *call,
-		     const struct listing_source *more, struct replay_finding *finding,
-		     bool *ret_strict)
+static bool listing_compare_sets(struct listing *listing, unsigned what,
+				 const struct replay_call *call, const struct listing_source *more,
+				 struct replay_finding *finding, bool *ret_strict)
 {
 	bool together;
 
-	*ret_strict = true;
-	if (!listing_status(call->status) || !listing_status(call->event.status))
-		return true;
 	if (call->event.parms[LIST_FLAGS].in & SHFL_LIST_RESTART)
 		listing_clear(listing);
 	together = listing_together(listing);
@@ -208,6 +241,17 @@ bool listing_compare(struct listing *listing, unsigned what, const struct replay
 	if (listing->recorded_ended && listing->names.n > 0)
 		return listing_differs(listing, finding);
 	return listing_plausible(call, finding);
+}
+
+bool listing_compare(struct listing *listing, unsigned what, const struct replay_call *call,
+		     const struct listing_source *more, struct replay_finding *finding,
+		     bool *ret_strict)
+{
+	*ret_strict = true;
+	if (!listing_status(call->status) || !listing_status(call->event.status))
+		return true;
+	return listing_compare_sets(listing, what, call, more, finding, ret_strict) &&
+	       (!(what & COMPARE_ORDER) || listing_same_order(call, finding));
 }
 
 void listing_clear(struct listing *listing)

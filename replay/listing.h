@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Compares directory listings as sets. The order of a directory is the file
- * system's own, so where a listing takes several calls each may return other
- * names than it did; only at its end must both have named the same. As long
- * as both did so far, everything else must be equal in each call.
+ * Compares directory listings as sets, and in order if that is asked for. The order of a directory
+ * is the file system's own, so where a listing takes several calls each may return other names than
+ * it did; only at its end must both have named the same. As long as both did so far, everything
+ * else must be equal in each call.
  */
 #ifndef REPLAY_LISTING_H
 #define REPLAY_LISTING_H

@@ -327,6 +327,23 @@ Test(replay_compare, listings_are_sets)
 	cr_assert_str_eq(finding.what, "type and mode of \"a\"");
 }
 
+Test(replay_compare, listings_in_order)
+{
+	uint8_t expected[4096], got[4096];
+
+	list("abc", expected, "acb", got);
+	cr_assert(same());
+	cr_assert_not(same_with(COMPARE_USUAL | COMPARE_ORDER));
+	cr_assert_str_eq(finding.what, "order of the listing");
+	cr_assert_str_eq(finding.expected, "b");
+	cr_assert_str_eq(finding.got, "c");
+	list("abc", expected, "abc", got);
+	cr_assert(same_with(COMPARE_USUAL | COMPARE_ORDER));
+	list("abc", expected, "ab", got);
+	cr_assert_not(same_with(COMPARE_USUAL | COMPARE_ORDER));
+	cr_assert_str_eq(finding.what, "listing", "what is missing comes first");
+}
+
 Test(replay_compare, parent_of_a_root_is_not_compared)
 {
 	uint8_t expected[4096], got[4096];
