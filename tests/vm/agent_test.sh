@@ -45,6 +45,11 @@ check() {
 	if "$@"; then echo "ok: $name"; else echo "FAIL: $name"; fi
 }
 
+# recording FILE PID: until that agent records into it, or has ended.
+recording() {
+	while kill -0 "$2" && [ "$(stat -c %s "$1" || echo 0)" -lt 100 ]; do sleep 0.1; done 2>/dev/null
+}
+
 probes_left() { grep -c sftrace_ /sys/kernel/tracing/kprobe_events || true; }
 
 # A recorder that accepts, and may ask for calls in flight: replies of 16 bytes.
@@ -74,7 +79,7 @@ check grep -q '/nonexistent/command' err
 
 name='stopped by a signal when there is no command'
 "$sftrace" agent -o /tmp/stopped.spool &
-while [ "$(stat -c %s /tmp/stopped.spool 2>/dev/null || echo 0)" -lt 100 ]; do sleep 0.1; done
+recording /tmp/stopped.spool $!
 kill -TERM $!
 status=0
 wait $! || status=$?
@@ -82,7 +87,7 @@ check [ $status = 0 ]
 
 name='an interrupt reaches the command, its end is recorded'
 "$sftrace" agent -o /tmp/interrupt.spool -- sh -c 'trap "exit 9" TERM; while :; do sleep 0.1; done' &
-while [ "$(stat -c %s /tmp/interrupt.spool 2>/dev/null || echo 0)" -lt 100 ]; do sleep 0.1; done
+recording /tmp/interrupt.spool $!
 kill -TERM $!
 status=0
 wait $! || status=$?
@@ -122,7 +127,7 @@ check [ "$(probes_left)" = 0 ]
 
 name='what a killed agent leaves is removed by the next'
 "$sftrace" agent -o /tmp/killed.spool &
-while [ "$(stat -c %s /tmp/killed.spool 2>/dev/null || echo 0)" -lt 100 ]; do sleep 0.1; done
+recording /tmp/killed.spool $!
 kill -KILL $!
 wait $! 2>/dev/null
 check [ "$(probes_left)" -gt 10 ]
@@ -166,7 +171,15 @@ sftrace=$1
 busybox rmmod vboxsf
 busybox rmmod vboxguest
 status=0
-{ printf 'SFREPLY\n\1\0\0\0\1\0\0\0'; sleep 8; printf 'SFREPLY\n\1\0\0\0\2\0\0\0'; } |
+# A recorder that accepts, and confirms the end when it has been told why.
+{
+	printf 'SFREPLY\n\1\0\0\0\1\0\0\0'
+	for i in $(seq 300); do
+		! grep -aqs 'modprobe vboxsf' stream || break
+		sleep 0.1
+	done
+	printf 'SFREPLY\n\1\0\0\0\2\0\0\0'
+} |
 	"$sftrace" agent --stdio -- touch ran 2>err >stream || status=$?
 cat err
 [ "$status" = 1 ] && grep -q 'modprobe vboxsf' err && grep -aq agent.error stream &&
@@ -221,7 +234,10 @@ merge() {
 	local status=0
 	trace=$scratch/$1.db
 	"$sftrace" merge -o "$trace" "$work/$1.spool" >"$scratch/out" 2>&1 || status=$?
-	[ "$status" = "$2" ] || fail "merge $1.spool: status $2 expected, got $status: $(cat "$scratch/out")"
+	[ "$status" = "$2" ] || {
+		sqlite3 -header "$trace" 'select * from losses' >&2
+		fail "merge $1.spool: status $2 expected, got $status: $(cat "$scratch/out")"
+	}
 }
 
 merge payload 0
