@@ -12,6 +12,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -108,6 +110,31 @@ static int find_kernel(struct lab *lab, struct lab_error *error)
 	return use_own_modules(lab, error);
 }
 
+/*
+ * Whether a recorder has this socket. QEMU would try again for ever, and the agent wait in vain. A
+ * connection would count as the guest's; a datagram socket cannot make one, and learns as much.
+ */
+static int check_recorder(const char *path, struct lab_error *error)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int probe, ret;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return lab_fail(error, -ENAMETOOLONG, "SFTRACE_GUEST: %.500s: path too long", path);
+	strcpy(address.sun_path, path);
+	probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (probe < 0)
+		return lab_fail(error, -errno, "cannot make a socket: %s", strerror(errno));
+	ret = connect(probe, (const struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
+	close(probe);
+	if (ret == -EPROTOTYPE) /* a stream socket is there */
+		return 0;
+	return lab_fail(error, ret ?: -EPROTOTYPE,
+			"SFTRACE_GUEST: no recorder behind %s: %s (start sftrace record first, or "
+			"unset SFTRACE_GUEST)",
+			path, strerror(ret ? -ret : EPROTOTYPE));
+}
+
 /* All that can be found missing is, before anything is started. */
 static int prepare(struct lab *lab, struct lab_error *error)
 {
@@ -119,6 +146,8 @@ static int prepare(struct lab *lab, struct lab_error *error)
 		ret = check_program(lab->host, "shares need it", error);
 	if (!ret && socket && *socket)
 		ret = check_program(lab->agent, "SFTRACE_GUEST is set", error);
+	if (!ret && socket && *socket)
+		ret = check_recorder(socket, error);
 	if (!ret && access(LAB_BUSYBOX, R_OK))
 		ret = lab_fail(error, -errno, "%s: %s (install busybox-static)", LAB_BUSYBOX,
 			       strerror(errno));

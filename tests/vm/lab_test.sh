@@ -269,7 +269,7 @@ agent_says() {
 
 # A build of its own, with a stand-in for sftrace: what matters is when sf-lab calls it and how.
 test_agent() {
-	local status
+	local status socket
 	mkdir "$scratch/bin"
 	cp "$bin/sf-lab" "$scratch/bin/"
 	ln -s "$BUILD_DIR/modules" "$scratch/modules"
@@ -297,6 +297,15 @@ test_agent() {
 	out_is ''
 	err_has 'agent: told to leave'
 	err_has 'sftrace) ended with status 1 before it ran anything'
+	nothing_left
+	# The socket of a recorder that has ended, and none at all.
+	for socket in socket nobody; do
+		status=0
+		SFTRACE_GUEST=$scratch/$socket SF_LAB_GUEST_DIR=$BUILD_DIR/guest \
+			timeout 10 "$scratch/bin/sf-lab" -- true 2>"$scratch/err" || status=$?
+		[ $status = 125 ] || fail "no recorder: status $status"
+		err_has "no recorder behind $scratch/$socket"
+	done
 	nothing_left
 	rm "$scratch/bin/sftrace"
 	status=0
