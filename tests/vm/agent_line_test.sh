@@ -54,6 +54,7 @@ whole() { # FILE WRITES
 echo "== a line that is cut three times"
 perl relay.pl relay recorder 50001 &
 relay=$!
+wait_for 20 test -S relay
 export -f guest
 export bin scratch
 status=0
