@@ -299,6 +299,54 @@ Test(service_lock, asks_for_too_many, .init = start)
 	wait_for(&users[OF_ALL / OF_CLIENT], 0, 1, EXCLUSIVE);
 }
 
+#define FILES 16
+#define RANGES 8192u /* that all together may have locked */
+
+/* Each takes memory of the host's kernel. */
+Test(service_lock, locks_too_many_ranges, .init = start)
+{
+	struct user users[FILES];
+	char name[8];
+
+	cr_assert_eq(unlock(&holder, 0, 10), VINF_SUCCESS);
+	for (unsigned i = 0; i < FILES; i++) {
+		snprintf(name, sizeof(name), "rw/%u", i);
+		host_file(name, "");
+		users[i] = user_of(name + 2);
+	}
+	for (unsigned i = 0; i < RANGES; i++)
+		cr_assert_eq(lock(&users[i % FILES], 2ull * i, 1, SHFL_LOCK_SHARED), VINF_SUCCESS);
+	cr_expect_eq(lock(&holder, 0, 1, SHFL_LOCK_SHARED), VERR_OUT_OF_RESOURCES);
+	cr_expect_eq(unlock(&users[0], 0, 1), VINF_SUCCESS);
+	cr_expect_eq(lock(&holder, 0, 1, SHFL_LOCK_SHARED), VINF_SUCCESS, "one was free");
+	cr_expect_eq(lock(&holder, 2, 1, SHFL_LOCK_SHARED), VERR_OUT_OF_RESOURCES);
+	client_disconnect(users[1].client);
+	cr_expect_eq(lock(&holder, 2, 1, SHFL_LOCK_SHARED), VINF_SUCCESS);
+}
+
+/* Each in the middle makes two of one. */
+Test(service_lock, unlocks_too_many_ranges, .init = start)
+{
+	unsigned refused = 0;
+
+	cr_assert_eq(lock(&holder, 0, ~0ull, SHFL_LOCK_SHARED), VINF_SUCCESS);
+	for (unsigned i = 0; i < 2 * RANGES + 10; i++)
+		refused += unlock(&holder, 1 + 2ull * i, 1) == VERR_OUT_OF_RESOURCES;
+	cr_expect_geq(refused, 10);
+	cr_expect_leq(refused, 13);
+	cr_expect_eq(close_handle(holder.client, holder.root, holder.file), VINF_SUCCESS);
+	cr_expect_eq(lock(&second, 0, 1, SHFL_LOCK_SHARED), VINF_SUCCESS);
+}
+
+/* Who locks and unlocks for ever has none. */
+Test(service_lock, counts_what_is_locked, .init = start)
+{
+	for (unsigned i = 0; i < 2 * RANGES; i++) {
+		cr_assert_eq(lock(&second, 20, 1, SHFL_LOCK_SHARED), VINF_SUCCESS);
+		cr_assert_eq(unlock(&second, 20, 1), VINF_SUCCESS);
+	}
+}
+
 /* --- through the library that transports use ------------------------------ */
 
 static struct hgcm_service *service;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table of handles. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "handle.h"
 #include "lock_wait.h"
@@ -8,6 +10,7 @@
 
 static struct handle handles[SHFL_MAX_HANDLES]; /* [0] is never used */
 static uint32_t last_reserved;
+static uint32_t all_locks; /* the sum of what files may have locked */
 
 struct handle *handle_reserve(uint64_t *ret_handle)
 {
@@ -49,6 +52,47 @@ int32_t handle_query(const struct handle *handle, struct stat *ret_info)
 					  : RTFileQueryInfo(handle->file.fd, ret_info);
 }
 
+/* How many ranges the kernel says are locked; what was counted if it does not say. */
+static uint32_t locks_of(const struct handle *handle)
+{
+	char line[256];
+	uint32_t n = 0;
+	FILE *info;
+
+	snprintf(line, sizeof(line), "/proc/thread-self/fdinfo/%d", handle->file.fd);
+	info = fopen(line, "re");
+	if (!info)
+		return handle->file.locks;
+	while (fgets(line, sizeof(line), info))
+		n += !strncmp(line, "lock:", strlen("lock:"));
+	fclose(info);
+	return n;
+}
+
+static void recount_locks(void)
+{
+	all_locks = 0;
+	for (uint32_t i = 1; i < SHFL_MAX_HANDLES; i++) {
+		struct handle *handle = &handles[i];
+
+		if (!handle->client || handle->type != HANDLE_FILE || !handle->file.locks)
+			continue;
+		handle->file.locks = locks_of(handle);
+		all_locks += handle->file.locks;
+	}
+}
+
+bool handle_count_lock(struct handle *handle, uint32_t most)
+{
+	if (all_locks >= most)
+		recount_locks();
+	if (all_locks >= most)
+		return false;
+	handle->file.locks++;
+	all_locks++;
+	return true;
+}
+
 static void close_dir(struct handle_dir *dir)
 {
 	RTDirClose(dir->all.dir);
@@ -74,10 +118,12 @@ int32_t handle_close(struct handle *handle)
 {
 	int32_t status = VINF_SUCCESS;
 
-	if (handle->type == HANDLE_FILE)
+	if (handle->type == HANDLE_FILE) {
+		all_locks -= handle->file.locks;
 		status = close_file(handle->file.fd);
-	else
+	} else {
 		close_dir(handle->dir);
+	}
 	*handle = (struct handle){0};
 	return status;
 }

@@ -36,6 +36,7 @@ struct handle {
 		struct {
 			int fd;
 			bool append;
+			uint32_t locks; /* ranges that it may have locked: at most so many */
 		} file;
 		struct handle_dir *dir;
 	};
@@ -56,6 +57,13 @@ struct handle *handle_find(const struct sf_client *client, uint64_t handle, uint
  */
 int32_t handle_access(const struct sf_client *client, uint32_t root, uint64_t handle,
 		      uint32_t types, bool write, struct handle **ret);
+
+/*
+ * Counts one range more that a file's handle may have locked, by locking or by
+ * unlocking the middle of one: each takes memory of the host's kernel. False if all
+ * handles together have "most".
+ */
+bool handle_count_lock(struct handle *handle, uint32_t most);
 
 /* The attributes of what is open. */
 int32_t handle_query(const struct handle *handle, struct stat *ret_info);

@@ -249,6 +249,12 @@ static bool lock_range(uint64_t offset, uint64_t *length)
 	return true;
 }
 
+/*
+ * What all guests together may have locked, some 400 bytes of the kernel's memory each. As
+ * much again can come of unlocking in the middle, so that who has too many can unlock.
+ */
+#define LOCKED_RANGES 8192u
+
 HOP int32_t vbsfLock(struct sf_client *client, uint32_t root, uint64_t handle, uint64_t offset,
 		     uint64_t length, uint32_t flags)
 {
@@ -262,6 +268,8 @@ HOP int32_t vbsfLock(struct sf_client *client, uint32_t root, uint64_t handle, u
 		return VERR_INVALID_PARAMETER;
 	if (!lock_range(offset, &length))
 		return VINF_SUCCESS;
+	if (!handle_count_lock(file, LOCKED_RANGES))
+		return VERR_OUT_OF_RESOURCES;
 	status = RTFileLock(file->file.fd, mode == SHFL_LOCK_EXCLUSIVE, offset, length);
 	lock_wait_retry(); /* it may be less of a lock than it was */
 	return status;
@@ -294,6 +302,8 @@ HOP int32_t vbsfUnlock(struct sf_client *client, uint32_t root, uint64_t handle,
 		return VERR_INVALID_PARAMETER;
 	if (!lock_range(offset, &length))
 		return VINF_SUCCESS;
+	if (!handle_count_lock(file, 2 * LOCKED_RANGES))
+		return VERR_OUT_OF_RESOURCES;
 	status = RTFileUnlock(file->file.fd, offset, length);
 	lock_wait_retry();
 	return status;

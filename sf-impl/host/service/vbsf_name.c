@@ -5,26 +5,27 @@
 #include "handle.h"
 #include "vbsf.h"
 
-/* only: what the path has to lead to, or NULL. */
-static int32_t remove_path(struct sf_client *client, uint32_t root, const SHFLSTRING *path,
-			   uint32_t flags, const struct stat *only)
+static int32_t removable(struct sf_client *client, uint32_t root, const SHFLSTRING *path,
+			 struct sf_path *ret)
 {
-	struct sf_path host;
-	struct stat info;
-	int32_t status = path_from_guest(client, root, path, 0, &host);
-	int folder;
+	int32_t status = path_from_guest(client, root, path, 0, ret);
 
 	if (VBOX_FAILURE(status))
 		return status;
-	if (!mapping_is_writable(host.mapping))
-		return VERR_WRITE_PROTECT;
-	folder = host.mapping->folder_fd;
-	if (only)
-		status = RTPathQueryInfo(folder, host.text, true, &info);
+	return mapping_is_writable(ret->mapping) ? VINF_SUCCESS : VERR_WRITE_PROTECT;
+}
+
+HOP int32_t vbsfRemove(struct sf_client *client, uint32_t root, const SHFLSTRING *path,
+		       uint32_t path_size, uint32_t flags)
+{
+	struct sf_path host;
+	int32_t status = removable(client, root, path, &host);
+	int folder;
+
+	(void)path_size;
 	if (VBOX_FAILURE(status))
 		return status;
-	if (only && (info.st_dev != only->st_dev || info.st_ino != only->st_ino))
-		return VERR_FILE_NOT_FOUND;
+	folder = host.mapping->folder_fd;
 	if (flags & SHFL_REMOVE_SYMLINK)
 		return RTSymlinkDelete(folder, host.text);
 	if (flags & SHFL_REMOVE_FILE)
@@ -32,31 +33,44 @@ static int32_t remove_path(struct sf_client *client, uint32_t root, const SHFLST
 	return RTDirRemove(folder, host.text);
 }
 
-HOP int32_t vbsfRemove(struct sf_client *client, uint32_t root, const SHFLSTRING *path,
-		       uint32_t path_size, uint32_t flags)
+/* Whether the path leads to what is open: it may be another file's by now. */
+static int32_t check_is_open(struct sf_client *client, uint32_t root, const SHFLSTRING *path,
+			     const struct handle *open)
 {
-	(void)path_size;
-	return remove_path(client, root, path, flags, NULL);
+	struct stat opened, named;
+	struct sf_path host;
+	int32_t status = removable(client, root, path, &host);
+
+	if (VBOX_SUCCESS(status))
+		status = RTPathQueryInfo(host.mapping->folder_fd, host.text, true, &named);
+	if (VBOX_SUCCESS(status))
+		status = handle_query(open, &opened);
+	if (VBOX_FAILURE(status))
+		return status;
+	return named.st_dev == opened.st_dev && named.st_ino == opened.st_ino ? VINF_SUCCESS
+									      : VERR_FILE_NOT_FOUND;
 }
 
-/* What the handle has open is removed, or nothing: the path may be another file's by now. */
+/*
+ * What the handle has open is removed, or nothing. Compared before it is closed, or a new
+ * file may have its inode number.
+ */
 HOP int32_t vbsfCloseAndRemove(struct sf_client *client, uint32_t root, const SHFLSTRING *path,
 			       uint32_t path_size, uint32_t flags, uint64_t handle)
 {
 	struct handle *found;
-	struct stat info;
-	int32_t status;
+	int32_t status, compared;
 
 	if (handle == SHFL_HANDLE_NIL)
 		return vbsfRemove(client, root, path, path_size, flags);
 	found = handle_find(client, handle, HANDLE_FILE | HANDLE_DIR);
 	if (!found)
 		return VERR_INVALID_HANDLE;
-	status = handle_query(found, &info);
-	if (VBOX_FAILURE(status))
-		return status;
+	compared = check_is_open(client, root, path, found);
 	status = vbsfClose(client, root, handle);
-	return VBOX_SUCCESS(status) ? remove_path(client, root, path, flags, &info) : status;
+	if (VBOX_SUCCESS(status))
+		status = compared;
+	return VBOX_SUCCESS(status) ? vbsfRemove(client, root, path, path_size, flags) : status;
 }
 
 /* Whether the flags allow this kind of object. */
