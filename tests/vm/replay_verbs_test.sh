@@ -67,6 +67,17 @@ echo "A guest at work # & more" >"$tests/a.txt"
 gives 0 test "$tests"
 says '^1..1$'
 says '^ok 1 - a: A guest at work \\# & more$'
+# Compressed it is the same test, and nothing writes over it.
+xz -1 "$tests/a.db"
+gives 0 test "$tests"
+says '^ok 1 - a: A guest at work \\# & more$'
+cp "$tests/a.db.xz" "$scratch/compressed"
+gives 1 cut -f -o "$tests/a.db.xz" "$trace"
+says 'is no trace (uncompressed), and -f replaces only such'
+gives 1 record -f -o "$tests/a.db.xz" -- true
+says 'is no trace (uncompressed), and -f replaces only such'
+cmp "$tests/a.db.xz" "$scratch/compressed" || fail "a compressed trace was written over"
+xz -d "$tests/a.db.xz"
 cp "$trace" "$tests/b.db"
 sqlite3 "$tests/b.db" "update call set status = -38 where call_id = $later"
 gives 3 test "$tests"
