@@ -303,8 +303,7 @@ Test(service_io, locks, .init = start, .timeout = 20)
 	map_share(other, "rw");
 	handle = open_handle(other, rw, "/a", OPEN_OLD | RW);
 	cr_expect_eq(lock(client, file, 0, 10, SHFL_LOCK_EXCLUSIVE | SHFL_LOCK_WAIT), VINF_SUCCESS);
-	cr_expect_eq(lock(other, handle, 5, 10, SHFL_LOCK_SHARED),
-		     VERR_FILE_LOCK_VIOLATION);
+	cr_expect_eq(lock(other, handle, 5, 10, SHFL_LOCK_SHARED), VERR_FILE_LOCK_VIOLATION);
 	cr_expect_eq(lock(other, handle, 10, 10, SHFL_LOCK_EXCLUSIVE), VINF_SUCCESS);
 	cr_expect_eq(lock(client, file, 0, 5, SHFL_LOCK_CANCEL), VINF_SUCCESS);
 	cr_expect_eq(lock(other, handle, 0, 5, SHFL_LOCK_SHARED), VINF_SUCCESS);

@@ -105,9 +105,9 @@ status=0
 [ $status = 4 ] || fail "the killed recorder's spool does not say that it ends early"
 trace=first.merged.db
 early=$(sqlite3 "$trace" "select count(*) from calls where fn_name = 'SHFL_FN_WRITE'")
-[ "$early" -gt 0 ] && [ "$late" -gt 100 ] || fail "writes: $early early, $late late"
+[[ $early -gt 0 && $late -gt 100 ]] || fail "writes: $early early, $late late"
 # What was on its way to the killed one went with it.
-[ $((early + late)) -le 400 ] && [ $((early + late)) -ge 340 ] ||
+[[ $((early + late)) -le 400 && $((early + late)) -ge 340 ]] ||
 	fail "400 writes, but $early in the first trace and $late in the second"
 sqlite3 "$trace" "attach 't.db' as late" "
 	select count(*) from calls where fn_name = 'SHFL_FN_WRITE' and offset in
